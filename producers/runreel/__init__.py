@@ -1,0 +1,1 @@
+"""runreel: say what a pipeline step does, while it does it."""

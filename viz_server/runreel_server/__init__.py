@@ -1,0 +1,1 @@
+"""The web server of runreel: pages, live stream, plots and API."""
