@@ -1,0 +1,75 @@
+"""Names of things: runs, sessions, executions, step paths."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+SHORT = 8  # people see and type the last eight digits of a run's id: its first ones are a clock
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f%/#:]")
+
+
+def new_run() -> str:
+    """A run's id: a UUIDv7 (RFC 9562), so that ids sort by the time they were made."""
+    milliseconds = time.time_ns() // 1_000_000
+    number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    number = (number & ~(0xF << 76)) | (0x7 << 76)
+    number = (number & ~(0x3 << 62)) | (0x2 << 62)
+    return str(uuid.UUID(int=number))
+
+
+def new_session() -> str:
+    """A session's id: 128 random bits, in hex. Never derived from time, pid or host."""
+    return secrets.token_hex(16)
+
+
+def new_execution() -> str:
+    """An execution's id: one attempt of one step, 64 random bits, in hex."""
+    return secrets.token_hex(8)
+
+
+def new_artifact() -> str:
+    """An artifact's id: 128 random bits, in hex."""
+    return secrets.token_hex(16)
+
+
+def joined_execution(run: str, path: str) -> str:
+    """The execution that all who join the step `path` of `run` make together."""
+    return hashlib.sha256(f"{run}\n{path}".encode()).hexdigest()[:16]
+
+
+def derived_session(*parts: str) -> str:
+    """A session's id that follows from what it speaks of, so that saying it again is a duplicate."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def short(run: str) -> str:
+    """What people see of a run's id: its last eight digits."""
+    return run.replace("-", "")[-SHORT:]
+
+
+def encode_segment(name: str) -> str:
+    """One segment of a step's path: `%`, `/`, `#`, `:` and control characters percent-encoded, all else as it is."""
+    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
+
+
+def decode_segment(segment: str) -> str:
+    """The name behind one segment of a path."""
+    return unquote(segment)
+
+
+def join_path(names: Iterable[str]) -> str:
+    """The path of a step from the names of its ancestors and its own, outermost first."""
+    return "/".join(encode_segment(name) for name in names)
+
+
+def split_path(path: str) -> list[str]:
+    """The names along a path, outermost first."""
+    return [decode_segment(segment) for segment in path.split("/")]

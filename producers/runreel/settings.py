@@ -1,0 +1,340 @@
+"""Settings: declared once, read from flags, then the environment, then `runreel.toml`, then defaults."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from runreel.errors import SettingError
+
+FILE: Final = "runreel.toml"
+PREFIX: Final = "RUNREEL_"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: its name (without `RUNREEL_`, lower case; so it stands in `runreel.toml`), default, help."""
+
+    name: str
+    default: Any
+    help: str
+    parse: Callable[[str], Any] = str
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds it."""
+        return PREFIX + self.name.upper()
+
+
+def size(text: str) -> int:
+    """Bytes from `1048576`, `512 KiB`, `2GiB` or `1 MB`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    units = {
+        "": 1,
+        "B": 1,
+        "KIB": 1 << 10,
+        "MIB": 1 << 20,
+        "GIB": 1 << 30,
+        "TIB": 1 << 40,
+        "KB": 10**3,
+        "MB": 10**6,
+        "GB": 10**9,
+    }
+    number = text.strip()
+    digits = number.rstrip("BKMGTibkmgt ")
+    try:
+        return int(float(digits) * units[number[len(digits) :].strip().upper()])
+    except (KeyError, ValueError):
+        raise ValueError("write a size like 512 KiB, 256 MiB or 2 GiB") from None
+
+
+def switch(text: str) -> bool:
+    """True from `1`, `true`, `yes`, `on`; False from `0`, `false`, `no`, `off` and nothing.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    known = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+        "": False,
+    }
+    try:
+        return known[text.strip().lower()]
+    except KeyError:
+        raise ValueError("write 1 or 0") from None
+
+
+def seconds(text: str) -> float:
+    """A span in seconds, not negative.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        span = float(text)
+    except ValueError:
+        raise ValueError("write a number of seconds") from None
+    if not 0 <= span < float("inf"):
+        raise ValueError("write a number of seconds, 0 or more")
+    return span
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError("write a whole number") from None
+    if number < 1:
+        raise ValueError("write a whole number, 1 or more")
+    return number
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser that takes one of `words`."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"write one of: {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def pairs(text: str) -> dict[str, str]:
+    """`key=value` pairs parted by commas or lines, as librdkafka spells its keys.
+
+    Raises:
+        ValueError: one of them has no `=`.
+    """
+    found = {}
+    for line in text.replace("\n", ",").split(","):
+        if line.strip():
+            key, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError("write key=value pairs parted by commas")
+            found[key.strip()] = value.strip()
+    return found
+
+
+SETTINGS: Final = (
+    Setting("kafka", "", "Bootstrap servers of Kafka. Empty: the `runreel up` of this machine."),
+    Setting(
+        "kafka_config",
+        {},
+        "librdkafka keys as they are, key=value parted by commas: SASL, TLS, tuning.",
+        pairs,
+        secret=True,
+    ),
+    Setting("store", "", "Where the archive lies: `dir:PATH` or `s3://bucket/prefix`. Empty: that of `runreel up`."),
+    Setting(
+        "s3_endpoint",
+        "",
+        "Address of the S3 service, such as http://127.0.0.1:9000. Keys come from AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or MINIO_ROOT_USER and MINIO_ROOT_PASSWORD.",
+    ),
+    Setting("s3_region", "us-east-1", "Region of the S3 service."),
+    Setting("url", "", "Address of the runreel server, for links, uploads, and steps that cannot reach Kafka."),
+    Setting(
+        "transport",
+        "",
+        "How events travel: kafka, http, console or null. Empty: Kafka if its setting is there, else HTTP if "
+        "RUNREEL_URL is, else this machine's `runreel up`.",
+        one_of("", "kafka", "http", "console", "null"),
+    ),
+    Setting("workspace", "default", "The workspace that runs belong to."),
+    Setting(
+        "state_dir",
+        "",
+        "Folder of this machine's state: the hub file, acknowledgements. Empty: $XDG_STATE_HOME/runreel.",
+    ),
+    Setting("spool_dir", "", "Folder of what was said and not yet delivered. Empty: `spool` in the state folder."),
+    Setting(
+        "spool_limit",
+        None,
+        "Most bytes that the spool may take. Empty: the lesser of 2 GiB and a tenth of the free disk.",
+        size,
+    ),
+    Setting(
+        "on_full",
+        "drop",
+        "What a call does when the spool is full: drop (and count), block or raise.",
+        one_of("drop", "block", "raise"),
+    ),
+    Setting(
+        "claim_above",
+        256 << 20,
+        "Artifacts above this size are uploaded to the store directly rather than through Kafka.",
+        size,
+    ),
+    Setting(
+        "exit_wait",
+        10.0,
+        "Seconds that a process waits at its end for its events to be delivered; what is left stays in the spool.",
+        seconds,
+    ),
+    Setting("heartbeat", 5.0, "Seconds between two signs of life of a session.", seconds),
+    Setting("signals", True, "Whether a step says CANCELED when SIGTERM comes.", switch),
+    Setting("disabled", False, "Whether runreel does nothing at all.", switch),
+    Setting("environment", True, "Whether a run tells its command, host, Python, commit and packages.", switch),
+    Setting("topic_events", "runreel.events", "Topics of events, parted by commas; emitters use the first."),
+    Setting("topic_blobs", "runreel.blobs", "Topic of artifact bytes."),
+    Setting("topic_runs", "runreel.runs", "Topic of run summaries (compacted)."),
+    Setting("topic_views", "runreel.views", "Topic of visualization requests."),
+    Setting("topic_dead", "runreel.dead", "Topic of what could not be taken."),
+    Setting("partitions", 8, "Partitions of topics that `runreel topics create` makes.", count),
+    Setting("replication", 1, "Replication factor of topics that `runreel topics create` makes.", count),
+    Setting("group", "runreel", "Prefix of the consumer groups' names."),
+    Setting("flush_bytes", 16 << 20, "A consumer flushes after this many bytes.", size),
+    Setting("flush_seconds", 2.0, "A consumer flushes after this many seconds.", seconds),
+    Setting("host", "127.0.0.1", "Address that the server binds."),
+    Setting("port", 8765, "Port that the server binds; where it is taken, the next one is used and said.", count),
+    Setting("token", "", "Where set, writing over HTTP needs it as a bearer token.", secret=True),
+    Setting("max_streams", 10_000, "Live streams that one server takes at the same time.", count),
+)
+"""Every setting there is. `docs/settings.md` is generated from it."""
+
+_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+class Settings:
+    """The settings in force; each is an attribute of its name. Immutable.
+
+    Args:
+        flags: values that win over all else, by name; None ones are passed over.
+        environ: the environment; by default the process's own.
+        folder: where `runreel.toml` is looked for; by default the working directory.
+
+    Raises:
+        SettingError: a value cannot be used, or `runreel.toml` has a key that is none.
+    """
+
+    kafka: str
+    kafka_config: dict[str, str]
+    store: str
+    s3_endpoint: str
+    s3_region: str
+    url: str
+    transport: str
+    workspace: str
+    state_dir: Path
+    spool_dir: Path
+    spool_limit: int | None
+    on_full: str
+    claim_above: int
+    exit_wait: float
+    heartbeat: float
+    signals: bool
+    disabled: bool
+    environment: bool
+    topic_events: str
+    topic_blobs: str
+    topic_runs: str
+    topic_views: str
+    topic_dead: str
+    partitions: int
+    replication: int
+    group: str
+    flush_bytes: int
+    flush_seconds: float
+    host: str
+    port: int
+    token: str
+    max_streams: int
+
+    def __init__(
+        self,
+        flags: Mapping[str, Any] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        folder: str | Path | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
+        for name, value in _file(Path(folder or ".") / FILE).items():
+            values[name] = _parsed(_BY_NAME[name], f"{name} in {FILE}", value)
+        for setting in SETTINGS:
+            if setting.variable in environ:
+                values[setting.name] = _parsed(setting, setting.variable, environ[setting.variable])
+        for name, value in (flags or {}).items():
+            if value is not None:
+                values[name] = _parsed(_BY_NAME[name], "--" + name.replace("_", "-"), value)
+        values["state_dir"] = Path(values["state_dir"] or _state_home(environ))
+        values["spool_dir"] = Path(values["spool_dir"] or values["state_dir"] / "spool")
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"settings do not change: make new ones with replace({name}=...)")
+
+    def replace(self, **changes: Any) -> Settings:
+        """These settings with some changed; the values are taken as they are.
+
+        Raises:
+            TypeError: a name is no setting.
+        """
+        for name in changes:
+            if name not in _BY_NAME:
+                raise TypeError(f"{name!r} is no setting")
+        other = object.__new__(Settings)
+        other.__dict__.update({**self.__dict__, **changes})
+        return other
+
+    @property
+    def event_topics(self) -> list[str]:
+        """The topics of events; emitters use the first."""
+        return [topic.strip() for topic in self.topic_events.split(",") if topic.strip()]
+
+
+def _state_home(environ: Mapping[str, str]) -> Path:
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"]) / "runreel"
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if home and home != "~" and os.access(home, os.W_OK):
+        return Path(home) / ".local" / "state" / "runreel"
+    return Path(tempfile.gettempdir()) / f"runreel-{os.getuid()}"
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(FILE, str(path), f"cannot be read ({error}): mend its permissions or remove it") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(FILE, str(path), f"is no TOML ({error})") from None
+    for name in found:
+        if name not in _BY_NAME:
+            raise SettingError(FILE, name, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}")
+    return found
+
+
+def _parsed(setting: Setting, said: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): str(item) for key, item in value.items()}
+    if setting.parse is size and value in ("", None):
+        return setting.default
+    try:
+        return setting.parse(("1" if value else "0") if isinstance(value, bool) else str(value))
+    except ValueError as error:
+        raise SettingError(said, None if setting.secret else str(value), str(error)) from None
