@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -97,9 +98,13 @@ def install_chromium() -> bool:
     if CHROMIUM.exists():
         return False
     if shutil.which("apt-get") is None:
-        raise NativeError(f"chromium: {CHROMIUM} is not there and there is no apt-get; install Chromium and link it there")
+        raise NativeError(
+            f"chromium: {CHROMIUM} is not there and there is no apt-get; install Chromium and link it there"
+        )
     if os.geteuid() != 0:
-        raise NativeError("chromium: only root may install it; run: sudo apt-get update && sudo apt-get install -y chromium")
+        raise NativeError(
+            "chromium: only root may install it; run: sudo apt-get update && sudo apt-get install -y chromium"
+        )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     way_out = "see whether this machine reaches its Debian mirror"
     _run("chromium", ["apt-get", "update"], way_out, env=environment)
@@ -120,7 +125,9 @@ def java() -> str:
     version = re.search(r'version "(\d+)', shown)
     if version is None or int(version[1]) < 17:
         found = shown.splitlines()[0] if shown else "no version"
-        raise NativeError(f"kafka: {path} says {found!r}, but Kafka {KAFKA_VERSION} needs Java 17 or later; install that")
+        raise NativeError(
+            f"kafka: {path} says {found!r}, but Kafka {KAFKA_VERSION} needs Java 17 or later; install that"
+        )
     return path
 
 
@@ -140,7 +147,9 @@ def _build_kafka(folder: Path) -> None:
         ]  # fmt: skip
         _run("kafka", command, "see whether this machine reaches Maven Central (or your mirror in ~/.m2/settings.xml)")
     if not (folder / "libs" / f"kafka_{SCALA_VERSION}-{KAFKA_VERSION}.jar").exists():
-        raise NativeError(f"kafka: Maven ended without an error, yet kafka_{SCALA_VERSION}-{KAFKA_VERSION}.jar is missing")
+        raise NativeError(
+            f"kafka: Maven ended without an error, yet kafka_{SCALA_VERSION}-{KAFKA_VERSION}.jar is missing"
+        )
 
 
 def _pom(dependencies: Mapping[tuple[str, str], str]) -> str:
@@ -204,8 +213,9 @@ def _run(part: str, command: Sequence[str], way_out: str, env: Mapping[str, str]
     try:
         output, _ = process.communicate(timeout=BUILD_SECONDS)
     except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
             raise NativeError(f"{part}: {shown} did not end within {BUILD_SECONDS:.0f} s; {way_out}") from error
         raise

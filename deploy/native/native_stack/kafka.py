@@ -37,7 +37,10 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
+"""The last two: a killed broker comes back only when the controller has given up its former self, 9 s by default."""
 
 _LOGGING = """\
 status=error
@@ -85,7 +88,9 @@ class Kafka(Service):
         """
         log_dirs = self.folder / "log"
         if any(letter in str(log_dirs) for letter in ",\\\n"):
-            raise NativeError(f"kafka: a data folder must have no comma, backslash or newline in its path: {self.folder}")
+            raise NativeError(
+                f"kafka: a data folder must have no comma, backslash or newline in its path: {self.folder}"
+            )
         controller = self.record().get("controller_port")
         if not isinstance(controller, int) or controller == port or not port_is_free(controller):
             controller = free_port(but=frozenset({port}))
@@ -109,8 +114,6 @@ class Kafka(Service):
 
     def _java(self) -> list[str]:
         libraries = self.part().folder / "libs" / "*"
-        # The class-data archive of the JVM's own classes and the first compiler alone would start it sooner, but the
-        # benchmarks run on this broker, too: nothing here makes it slower than a plain one.
         return [java(), "-Xmx512m", f"-Dlog4j2.configurationFile={self._logging}", "-cp", str(libraries)]
 
     def _format(self) -> None:
@@ -126,7 +129,7 @@ class Kafka(Service):
 
 
 def _cluster_id() -> str:
-    """A random id as Kafka writes them: 22 letters of base64, the first no minus, which the tool takes for an option."""
+    """A random id as Kafka writes them: 22 letters of base64, the first no minus, which starts an option."""
     while True:
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not text.startswith("-"):

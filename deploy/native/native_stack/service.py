@@ -89,8 +89,8 @@ class Service(ABC):
     @property
     def pid(self) -> int | None:
         """The process, while it runs; never that of a stranger that was given the same number."""
-        if self._process is not None:
-            self._process.poll()  # takes away a child that ended, which would stay as a zombie
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid  # our child: nobody else can have its number
         pid = self.record().get("pid")
         return pid if isinstance(pid, int) and str(self.folder) in command_line(pid) else None
 
@@ -110,12 +110,13 @@ class Service(ABC):
         if self.running():
             if self._port not in (None, self.port):
                 raise NativeError(
-                    f"{self.name}: runs on port {self.port} already, not on {self._port}; stop it first, or ask for no port"
+                    f"{self.name}: runs on port {self.port} already, not on {self._port}; "
+                    "stop it first, or ask for no port"
                 )
             self._wait(timeout)
             return False
         if not self.part().installed():
-            raise NativeError(f"{self.name}: is not installed; run: python deploy/native install {self.name}")
+            raise NativeError(f"{self.name}: is not installed; run: python deploy/native/stack.py install {self.name}")
         port = self._choose_port()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +133,9 @@ class Service(ABC):
                     start_new_session=True,  # outlives the command that started it, and its terminal's Ctrl-C
                 )
         except OSError as error:
-            raise NativeError(f"{self.name}: cannot start in {self.folder}: {error}; give another --data folder") from error
+            raise NativeError(
+                f"{self.name}: cannot start in {self.folder}: {error}; give another --data folder"
+            ) from error
         self.remember(pid=self._process.pid)
         self._wait(timeout)
         self._port = port
@@ -171,7 +174,7 @@ class Service(ABC):
         return noted if isinstance(noted, dict) else {}
 
     def remember(self, **values: int | str | None) -> None:
-        """Note `values` in the record, replaced as a whole so that no reader sees a half; readable by its owner alone."""
+        """Note `values` in the record, replaced as a whole, so that none reads a half; its owner alone may read it."""
         noted = self._record_file.with_suffix(".new")
         with open(os.open(noted, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump({**self.record(), **values}, file)

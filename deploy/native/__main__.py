@@ -1,7 +1,0 @@
-"""`python deploy/native COMMAND`: a real Kafka and a real MinIO on this machine, without containers."""
-
-import sys
-
-from native_stack.cli import main
-
-sys.exit(main())
