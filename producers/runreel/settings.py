@@ -234,6 +234,8 @@ class Settings:
     store: str
     s3_endpoint: str
     s3_region: str
+    s3_keys: tuple[str, str, str | None] | None
+    """Access key, secret key, session token: from the variables that AWS, or else MinIO, reads. Secret."""
     url: str
     transport: str
     workspace: str
@@ -279,6 +281,7 @@ class Settings:
         for name, value in (flags or {}).items():
             if value is not None:
                 values[name] = _parsed(_BY_NAME[name], "--" + name.replace("_", "-"), value)
+        values["s3_keys"] = _s3_keys(environ)
         values["state_dir"] = Path(values["state_dir"] or _state_home(environ))
         values["spool_dir"] = Path(values["spool_dir"] or values["state_dir"] / "spool")
         self.__dict__.update(values)
@@ -303,6 +306,16 @@ class Settings:
     def event_topics(self) -> list[str]:
         """The topics of events; emitters use the first."""
         return [topic.strip() for topic in self.topic_events.split(",") if topic.strip()]
+
+
+def _s3_keys(environ: Mapping[str, str]) -> tuple[str, str, str | None] | None:
+    for access, secret, token in (
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD", ""),
+    ):
+        if environ.get(access) and environ.get(secret):
+            return environ[access], environ[secret], environ.get(token) or None
+    return None
 
 
 def _state_home(environ: Mapping[str, str]) -> Path:

@@ -1,0 +1,42 @@
+"""Where the archive lies: one interface, a folder or an S3 bucket behind it."""
+
+from __future__ import annotations
+
+from runreel.errors import SettingError
+from runreel.settings import Settings
+from runreel_consumers.store.base import Info, Store
+from runreel_consumers.store.directory import DirectoryStore
+
+__all__ = ["DirectoryStore", "Info", "Store", "open_store"]
+
+_FORMS = "write dir:PATH or s3://bucket/prefix"
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that `RUNREEL_STORE` names. Speaks to nobody: `Store.check` does.
+
+    Raises:
+        SettingError: there is none, or it cannot be one; names the setting and the way out.
+    """
+    address = settings.store
+    if address.startswith("dir:") and address[4:]:
+        return DirectoryStore(address[4:])
+    if address.startswith("s3://"):
+        return _bucket(address, settings)
+    raise SettingError("RUNREEL_STORE", address, _FORMS if address else f"is empty: {_FORMS}, or start `runreel up`")
+
+
+def _bucket(address: str, settings: Settings) -> Store:
+    from runreel_consumers.store.minio import AMAZON, MinioStore  # not for those whose store is a folder
+
+    bucket, _, prefix = address[5:].partition("/")
+    if not bucket:
+        raise SettingError("RUNREEL_STORE", address, _FORMS)
+    if settings.s3_keys is None:
+        way_out = "is not set: set it and AWS_SECRET_ACCESS_KEY, or MINIO_ROOT_USER and MINIO_ROOT_PASSWORD"
+        raise SettingError("AWS_ACCESS_KEY_ID", None, way_out)
+    endpoint = settings.s3_endpoint or AMAZON
+    try:
+        return MinioStore(bucket, prefix, endpoint=endpoint, keys=settings.s3_keys, region=settings.s3_region)
+    except ValueError as error:
+        raise SettingError("RUNREEL_STORE", address, str(error)) from None
