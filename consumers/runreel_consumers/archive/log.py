@@ -1,0 +1,119 @@
+"""The log as readers see it: which rows of which segments a run has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from runreel.errors import NotFound
+from runreel_consumers.archive import segment
+from runreel_consumers.archive.cache import Cache
+from runreel_consumers.archive.columns import SCHEMA
+from runreel_consumers.archive.layout import Segment, cover, segments
+from runreel_consumers.archive.positions import Epoch, Epochs, Position
+from runreel_consumers.archive.segment import Index, Span
+from runreel_consumers.partitions import partition_of
+from runreel_consumers.store import Store
+
+T = TypeVar("T")
+
+_TRIES: Final = 8
+_INDEXES_KEPT: Final = 20_000
+_BYTES_KEPT: Final = 64 << 20
+_THREADS: Final = 8
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """The rows of one run in one segment; offsets below `low` are in an earlier segment too, and not read here."""
+
+    segment: Segment
+    span: Span
+    low: int
+
+
+class Log:
+    """Finds and reads rows. Safe to use from several threads; keeps what is immutable in memory, within bounds.
+
+    Args:
+        store: where the archive lies.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.epochs = Epochs(store)
+        self._indexes = Cache[Segment, Index](_INDEXES_KEPT, lambda _: 1)
+        self._tables = Cache[tuple[object, ...], pa.Table](_BYTES_KEPT, lambda table: int(table.nbytes))
+        self._pool = ThreadPoolExecutor(_THREADS, "runreel-archive")
+
+    def cover(self, epoch: Epoch, partition: int) -> list[Segment]:
+        """The segments of a partition that are to be read, by offset."""
+        return cover(segments(self.store, epoch.ordinal, partition))
+
+    def index(self, found: Segment) -> Index:
+        """A segment's index. Raises NotFound where it was merged away."""
+        return self._indexes.get(found, lambda: segment.read_index(self.store, found))
+
+    def indexes(self, found: Sequence[Segment]) -> list[Index]:
+        """The indexes of segments, fetched side by side."""
+        return list(self._pool.map(self.index, found))
+
+    def pieces(self, run: str, beyond: Position | None = None) -> list[Piece]:
+        """Where a run's rows lie, in the order of the log; only what lies beyond a position, where one is given."""
+        pieces: list[Piece] = []
+        for epoch in self.epochs.all():
+            partition = partition_of(run, epoch.partitions)
+            floor = 0
+            if beyond is not None:
+                if epoch.ordinal < beyond.epoch:
+                    continue
+                floor = beyond.offset + 1 if epoch.ordinal == beyond.epoch and partition == beyond.partition else 0
+            found = [s for s in self.cover(epoch, partition) if s.last >= floor]
+            low = floor
+            for each, index in zip(found, self.indexes(found), strict=True):
+                span = index.runs.get(run)
+                if span is not None and span.last >= low:
+                    pieces.append(Piece(each, span, low if span.first < low else 0))
+                low = max(low, each.last + 1)
+        return pieces
+
+    def read(
+        self, pieces: Iterable[Piece], kinds: Sequence[int], columns: Sequence[str] | None = None
+    ) -> list[pa.Table]:
+        """The rows of `kinds` of each piece; those without any give empty tables."""
+        return list(self._pool.map(lambda piece: self.table(piece, kinds, columns), pieces))
+
+    def table(self, piece: Piece, kinds: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of `kinds` of one piece; one column more than asked for, `offset`.
+
+        Raises:
+            NotFound: the segment was merged away.
+        """
+        names = SCHEMA.names if columns is None else list(dict.fromkeys([*columns, "kind", "offset"]))
+        start, end = piece.span.bounds(kinds)
+        if start == end:
+            return pa.schema([SCHEMA.field(name) for name in names]).empty_table()
+        key = (piece.segment, start, end, tuple(names))
+        found = self._tables.get(key, lambda: segment.read(self.store, piece.segment, (start, end), names))
+        if any(piece.span.counts[kind] for kind in range(min(kinds), max(kinds) + 1) if kind not in kinds):
+            found = found.filter(pc.is_in(found.column("kind"), pa.array(kinds, pa.int8())))
+        if piece.low > piece.span.first:
+            found = found.filter(pc.greater_equal(found.column("offset"), piece.low))
+        return found
+
+    def again(self, read: Callable[[], T]) -> T:
+        """What `read` answers; where a segment is merged away under it, it starts anew from the list.
+
+        Raises:
+            NotFound: the archive changes faster than it can be read.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return read()
+            except NotFound:
+                continue
+        return read()

@@ -1,0 +1,260 @@
+"""The archive's sink: messages to segments, what cannot be taken to the dead, what is misplaced to its partition."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from runreel.codec import decode
+from runreel.deadline import Deadline
+from runreel.errors import CodecError
+from runreel.events import HEARTBEAT, Event
+from runreel.settings import Settings
+from runreel_consumers.archive import columns, segment
+from runreel_consumers.archive.layout import Segment, contiguous, cover, segments
+from runreel_consumers.archive.positions import Epoch, Epochs
+from runreel_consumers.loop import Place
+from runreel_consumers.messages import Message
+from runreel_consumers.outbox import Outbox
+from runreel_consumers.partitions import partition_of
+from runreel_consumers.store import Store
+
+log = logging.getLogger(__name__)
+
+REASON: Final = "runreel-reason"
+"""The header of a dead letter that says why it could not be taken."""
+
+
+class Batch(msgspec.Struct):
+    """What one flush stored of one partition, in the order of the offsets.
+
+    Attributes:
+        epoch: the partition's epoch.
+        partition: its number.
+        first: the first offset covered.
+        end: the first offset after it.
+        events: what was stored.
+        offsets: the offset of each.
+        received: when the broker received each, microseconds since 1970.
+        holes: offsets `(first, last)` that were not there.
+    """
+
+    epoch: Epoch
+    partition: int
+    first: int
+    end: int
+    events: list[Event]
+    offsets: list[int]
+    received: list[int]
+    holes: list[tuple[int, int]]
+
+
+class Follower(Protocol):
+    """What follows the archive: told of each batch after its segment is stored, before its offsets are committed."""
+
+    def opened(self, epoch: Epoch, partition: int) -> None:
+        """A partition is ours."""
+
+    def stored(self, batches: Sequence[Batch], deadline: Deadline) -> None:
+        """These are in the archive now; may come twice. Raises NotReachable."""
+
+    def tick(self) -> None:
+        """Do what time alone asks for."""
+
+    def closed(self, epoch: Epoch, partition: int) -> None:
+        """A partition is no longer ours."""
+
+    def close(self, deadline: Deadline) -> None:
+        """Nothing more comes."""
+
+
+class _Held:
+    """What was added of one place since the last flush."""
+
+    def __init__(self, place: Place, partitions: int, first: int) -> None:
+        self.place, self.partitions = place, partitions
+        self.epoch: Epoch | None = None
+        self.announced = False
+        self.restart(first)
+
+    def restart(self, first: int) -> None:
+        self.first = self.end = first
+        self.events: list[Event] = []
+        self.offsets: list[int] = []
+        self.received: list[int] = []
+        self.holes: list[tuple[int, int]] = []
+        self.written: int | None = None  # up to where the segment that holds it is stored
+
+
+class ArchiveSink:
+    """Writes each partition's messages as segments, and tells the followers.
+
+    Args:
+        settings: topics.
+        store: where segments go.
+        outbox: sends dead letters and misplaced messages.
+        followers: told of each batch, in turn.
+    """
+
+    name = "archive"
+    batch = 10_000
+
+    def __init__(self, settings: Settings, store: Store, outbox: Outbox, followers: Sequence[Follower] = ()) -> None:
+        self.topics = settings.event_topics
+        self.counts: Counter[str] = Counter()
+        """Since the start: `events`, `bytes`, `dead`, `misplaced`, `holes`, `segments`."""
+        self._dead_topic = settings.topic_dead
+        self._store, self._outbox, self._followers = store, outbox, followers
+        self._epochs = Epochs(store)
+        self._places: dict[Place, _Held] = {}
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes added and not yet flushed."""
+        return self._held
+
+    def resume(self, place: Place) -> int | None:
+        """The contiguous end of what is stored of this partition: an expired offset of the group costs no repeat."""
+        epoch = self._epochs.find(place.identity)
+        if epoch is None:
+            return None
+        return contiguous(cover(segments(self._store, epoch.ordinal, place.partition)))
+
+    def opened(self, place: Place, partitions: int, offset: int) -> None:
+        """A partition is ours from `offset` on."""
+        self._places.setdefault(place, _Held(place, partitions, offset))
+
+    def hole(self, place: Place, first: int, last: int) -> None:
+        """Offsets that are gone are covered by the next segment, and its index names them."""
+        held = self._places[place]
+        held.holes.append((first, last))
+        held.end = last + 1
+        self.counts["holes"] += last + 1 - first
+
+    def add(self, place: Place, messages: Sequence[Message]) -> None:
+        """Decode the envelopes; what is not to be archived here is sent where it belongs."""
+        held = self._places[place]
+        mine, partitions = place.partition, held.partitions
+        events, offsets, received = held.events, held.offsets, held.received
+        size = 0
+        for message in messages:
+            value = message.value()
+            try:
+                event = _taken(value)
+            except CodecError as error:
+                self._bury(message, str(error))
+                continue
+            if partition_of(event.run, partitions) != mine:
+                self._forward(message, event.run, partition_of(event.run, partitions))
+                continue
+            events.append(event)
+            offsets.append(message.offset())
+            received.append(message.timestamp()[1] * 1000)
+            size += len(value or b"")
+        held.end = messages[-1].offset() + 1
+        self._held += size
+        self.counts["bytes"] += size
+        self._outbox.poll()
+
+    def flush(self, deadline: Deadline) -> None:
+        """Write a segment a partition, then tell the followers.
+
+        Raises:
+            NotReachable: Kafka or the store did not take all of it; the next flush does the rest.
+        """
+        self._outbox.flush(deadline)
+        due = [held for held in self._places.values() if held.end > held.first]
+        batches = [self._write(held) for held in due]
+        for follower in self._followers:
+            follower.stored(batches, deadline)
+        for held in due:
+            self.counts["events"] += len(held.events)
+            held.restart(held.end)
+        self._held = 0
+
+    def tick(self) -> None:
+        """Register epochs as soon as their topics are seen, so that readers know where the log goes on."""
+        for held in self._places.values():
+            self._announce(held)
+        for follower in self._followers:
+            follower.tick()
+        self._outbox.poll()
+
+    def forget(self, places: Iterable[Place]) -> None:
+        """Discard what is held of partitions that are no longer ours."""
+        for place in places:
+            held = self._places.pop(place, None)
+            if held is not None and held.announced and held.epoch is not None:
+                for follower in self._followers:
+                    follower.closed(held.epoch, place.partition)
+        self._held = 0 if not self._places else self._held
+
+    def close(self, deadline: Deadline) -> None:
+        """End the followers' threads and the producer."""
+        for follower in self._followers:
+            follower.close(deadline)
+        self._outbox.flush(deadline)
+
+    def _announce(self, held: _Held) -> Epoch:
+        place = held.place
+        if held.epoch is None:
+            held.epoch = self._epochs.register(place.identity, place.topic, held.partitions)
+        if not held.announced:
+            for follower in self._followers:
+                follower.opened(held.epoch, place.partition)
+            held.announced = True
+        return held.epoch
+
+    def _write(self, held: _Held) -> Batch:
+        epoch = self._announce(held)
+        partition = held.place.partition
+        if held.written != held.end:
+            rows = self._table(held, epoch)
+            segment.write(self._store, Segment(epoch.ordinal, partition, held.first, held.end - 1), rows, held.holes)
+            held.written = held.end
+            self.counts["segments"] += 1
+        return Batch(epoch, partition, held.first, held.end, held.events, held.offsets, held.received, held.holes)
+
+    def _table(self, held: _Held, epoch: Epoch) -> Any:
+        return columns.table(held.events, held.received, held.offsets, epoch.ordinal, held.place.partition)
+
+    def _forward(self, message: Message, run: str, partition: int) -> None:
+        self.counts["misplaced"] += 1
+        self._outbox.send(
+            message.topic(), message.value(), key=run.encode(), headers=message.headers(), partition=partition
+        )
+
+    def _bury(self, message: Message, reason: str) -> None:
+        self.counts["dead"] += 1
+        log.warning("%s[%d] %d: %s", message.topic(), message.partition(), message.offset(), reason)
+        where: list[tuple[str, Callable[[], Any]]] = [
+            ("topic", message.topic),
+            ("partition", message.partition),
+            ("offset", message.offset),
+        ]
+        headers = [*(message.headers() or []), (REASON, reason.encode())]
+        headers += [(f"runreel-{name}", str(told()).encode()) for name, told in where]
+        self._outbox.send(self._dead_topic, message.value(), key=message.key(), headers=headers)
+
+
+def _taken(value: bytes | None) -> Event:
+    """The event in a message that the archive takes.
+
+    Raises:
+        CodecError: it is none, or lacks what de-duplication needs.
+    """
+    if value is None:
+        raise CodecError("a message without a value is no event")
+    event = decode(value)
+    if event.session is None or (event.seq is None and event.type != HEARTBEAT):
+        raise CodecError("session and seq are missing: only a heartbeat may lack its seq")
+    try:
+        event.data.decode()
+    except UnicodeDecodeError as error:
+        raise CodecError(f"data are not UTF-8: {error}") from None
+    return event
