@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +19,10 @@ from native import TOOL, Native, pytest_runtest_setup
 from support import wait_for
 
 
-def run(command: str, data: Path, *more: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(command: str, data: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """One command of the tool, as a user calls it."""
     line = [sys.executable, str(TOOL / "stack.py"), command, "--data", str(data), *more]
-    return subprocess.run(line, capture_output=True, text=True, timeout=110, check=False, input=stdin)
+    return subprocess.run(line, capture_output=True, text=True, timeout=110, check=False)
 
 
 def evaluated(exports: str, name: str) -> str:
@@ -223,13 +224,47 @@ def test_another_port_for_what_runs_already_is_refused(up: Path) -> None:
     assert f"runs on port {Stack(up).minio.port} already, not on 20000" in done.stderr
 
 
-def test_the_servers_end_with_a_session_that_was_killed(up: Path) -> None:
-    """The fixtures' guard: `down --after-stdin`, whose input ends with the process that holds it."""
-    service = Stack(up).minio
-    assert service.answers()
-    assert run("down", up, "--after-stdin", "--purge", stdin="").returncode == 0
+def test_the_servers_of_a_test_session_that_is_killed_end_and_leave_no_data(tmp_path: Path, minio: Minio) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    native:\n    browser:\n")
+    (tmp_path / "test_it.py").write_text(
+        "import pathlib, threading\n"
+        "def test_that_hangs(minio):\n"
+        "    pathlib.Path('folder').write_text(str(minio.folder))\n"
+        "    threading.Event().wait()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(TOOL.parents[1] / "tests")}
+    command = [sys.executable, "-m", "pytest", "-p", "native", "-p", "no:cacheprovider", "--basetemp", "temp"]
+    told = tmp_path / "folder"
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as session:
+        try:
+            wait_for(lambda: told.exists() and told.read_text(), 60, what="the session's MinIO")
+            service = Minio(Path(told.read_text()))
+            assert service.answers()
+        finally:
+            session.kill()
+    wait_for(lambda: not service.folder.parent.exists(), 30, what="the end of its data")
     assert not service.running()
-    assert not up.exists()
+
+
+def test_up_starts_what_can_be_had_and_says_what_cannot(
+    tmp_path: Path, minio: Minio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = minio.part().folder
+    cache = tmp_path / "cache" / "runreel" / "native"
+    cache.mkdir(parents=True)
+    (cache / installed.name).symlink_to(installed)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    data = tmp_path / "stack"
+    try:
+        done = run("up", data)
+        assert done.returncode == 1
+        assert "error: kafka: 'java' is not on the PATH" in done.stderr
+        assert "RUNREEL_KAFKA" not in done.stdout
+        assert f"RUNREEL_S3_ENDPOINT={Stack(data).minio.endpoint}" in done.stdout
+        assert Stack(data).minio.answers()
+    finally:
+        Stack(data).purge()
 
 
 def test_a_server_that_ends_at_its_start_is_an_error_with_its_last_words(tmp_path: Path, minio: Minio) -> None:
