@@ -1,0 +1,121 @@
+"""What lasts, beside Flask in one process: the stream, artifact content, uploads and events are asynchronous.
+
+A thread that a viewer holds would take Flask's threads away: ten slow downloads, and no page is served any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from a2wsgi import WSGIMiddleware
+
+from runreel.errors import NotFound, NotReachable, RunreelError
+from runreel_server.asgi import content, log, uploads
+from runreel_server.asgi.http import Gone, Receive, Request, Scope, Send
+from runreel_server.asgi.stream import Streams
+from runreel_server.problems import Problem
+from runreel_server.services import Services
+
+logger = logging.getLogger(__name__)
+
+THREADS: Final = 10
+"""Of Flask: for pages and short answers."""
+
+_ROUTES: Final = (
+    (re.compile(r"/api/v1/stream"), ("GET",), "stream"),
+    (re.compile(r"/api/v1/runs/([^/]+)/stream"), ("GET",), "run_stream"),
+    (re.compile(r"/api/v1/runs/([^/]+)/events"), ("GET",), "events"),
+    (re.compile(r"/api/v1/artifacts/([^/]+)/content"), ("GET", "HEAD"), "content"),
+    (re.compile(r"/api/v1/uploads/([^/]+)"), ("PUT",), "upload"),
+)
+
+
+class Application:
+    """The ASGI application.
+
+    Args:
+        flask: the WSGI application of pages and the short API.
+        services: what both are made of; started and stopped with the server.
+        most_streams: live streams taken at the same time.
+    """
+
+    def __init__(self, flask: Any, services: Services, *, most_streams: int) -> None:
+        self._flask = WSGIMiddleware(flask, workers=THREADS)
+        self._services = services
+        self._most = most_streams
+        self.streams: Streams | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, as ASGI 3 says."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        for pattern, methods, name in _ROUTES:
+            found = pattern.fullmatch(scope["path"])
+            if found is not None and scope["method"] in methods:
+                request = Request(scope, receive, send)
+                await _answered(request, lambda: getattr(self, f"_{name}")(request, *found.groups()))  # noqa: B023
+                return
+        await self._flask(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.streams = Streams(self._services.feed, self._most)
+                self._services.start(asyncio.get_running_loop())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self._services.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _stream(self, request: Request) -> None:
+        assert self.streams is not None
+        await self.streams.serve(request, request.all("watch"))
+
+    async def _run_stream(self, request: Request, run: str) -> None:
+        assert self.streams is not None
+        await self.streams.serve(request, [f"run:{run}"])
+
+    async def _events(self, request: Request, run: str) -> None:
+        await log.serve(request, run, self._services.events)
+
+    async def _content(self, request: Request, artifact: str) -> None:
+        await content.serve(request, artifact, self._services.content)
+
+    async def _upload(self, request: Request, token: str) -> None:
+        await uploads.serve(request, token, self._services.receive)
+
+
+async def _answered(request: Request, serve: Callable[[], Awaitable[None]]) -> None:
+    """Serve a request; what is raised becomes problem details, where nothing was sent yet."""
+    status, detail = 500, ""
+    try:
+        await serve()
+        return
+    except Gone:
+        return
+    except Problem as problem:
+        status, detail = problem.status, problem.detail
+    except NotFound as error:
+        status, detail = 404, str(error)
+    except NotReachable as error:
+        status, detail = 503, str(error)
+    except ValueError as error:
+        status, detail = 400, str(error)
+    except RunreelError as error:
+        status, detail = 500, str(error)
+    except Exception:
+        logger.exception("%s %s", request.method, request.path)
+        detail = "an error of the server's own; its log has it"
+    if request.answered:
+        logger.warning("%s %s broke off: %s", request.method, request.path, detail)
+    else:
+        await request.problem(status, detail)

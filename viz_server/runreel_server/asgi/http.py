@@ -1,0 +1,114 @@
+"""What the asynchronous routes share: a request, and ways to answer it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from runreel_server import problems
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Mapping[str, str]
+
+PATIENCE: Final = 30.0
+"""Seconds that a client may leave a write waiting before it is dropped; it resumes when it comes again."""
+
+_END: Final = object()
+
+
+class Gone(Exception):
+    """The client has gone, or read nothing for too long."""
+
+
+class Request:
+    """One HTTP request, on the event loop."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self._scope, self._receive, self._send = scope, receive, send
+        self._headers: dict[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self._query: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"))
+        self.answered = False
+
+    def header(self, name: str) -> str:
+        """A header's value, `""` where it is absent."""
+        return self._headers.get(name.lower(), "")
+
+    def all(self, name: str) -> list[str]:
+        """All values of a parameter of the query."""
+        return self._query.get(name, [])
+
+    def one(self, name: str, default: str = "") -> str:
+        """The last value of a parameter of the query."""
+        return self._query.get(name, [default])[-1]
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The body, in pieces as it comes.
+
+        Raises:
+            Gone: the client went away before its end.
+        """
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    async def disconnected(self) -> None:
+        """Wait until the client has gone."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send status and headers."""
+        self.answered = True
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def write(self, body: bytes, *, more: bool = True) -> None:
+        """Send a piece of the body; waits while the client is slow, so that it costs no memory.
+
+        Raises:
+            Gone: it has read nothing for `PATIENCE` seconds.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except (TimeoutError, OSError):
+            raise Gone from None
+
+    async def answer(self, status: int, body: bytes, headers: Headers) -> None:
+        """Send a whole answer."""
+        await self.start(status, {"content-length": str(len(body)), **headers})
+        await self.write(b"" if self.method == "HEAD" else body, more=False)
+
+    async def problem(self, status: int, detail: str) -> None:
+        """Answer with problem details."""
+        await self.answer(status, problems.Problem(status, detail).body(), {"content-type": problems.MEDIA_TYPE})
+
+    async def stream(self, pieces: Iterable[bytes]) -> None:
+        """Send a body piece by piece as the client reads; each piece is made on a thread, none is held by a client."""
+        source = iter(pieces)
+        try:
+            while (piece := await asyncio.to_thread(_next, source)) is not _END:
+                await self.write(piece)  # type: ignore[arg-type]
+            await self.write(b"", more=False)
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                await asyncio.to_thread(close)
+
+
+def _next(source: Iterator[bytes]) -> object:
+    return next(source, _END)

@@ -1,0 +1,100 @@
+"""Evaluate and publish: how good the model is, what it looks at, and a report that anyone can read."""
+
+from __future__ import annotations
+
+import html
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import auc, confusion_matrix, roc_curve
+
+import runreel
+from runreel_server.demo.train import FOLDS, split, table
+
+
+def evaluate(work: Path, rows: int) -> None:
+    """The three folds together: confusion matrix, ROC, and which features the trees lean on (over `rows` rows)."""
+    with runreel.start("nyc-flights").step("evaluate", total=3, unit="check") as step:
+        step.input(("baseline", "baseline"))
+        for number in range(FOLDS):
+            step.input((f"train/fold-{number}", f"model-{number}"))
+        x, late = table(work)
+        chance = np.empty(len(late))
+        for number in range(FOLDS):
+            chance[split(len(late), number)[1]] = np.load(work / f"chance-{number}.npy")
+        cut = float(np.quantile(chance, 1 - late.mean()))  # as many are called late as are late
+        matrix = confusion_matrix(late, chance > cut)
+        names = ["on time", "late"]
+        step.output(
+            "confusion",
+            {
+                "confusionMatrix": {
+                    "annotationSpecs": [{"displayName": n} for n in names],
+                    "rows": [{"row": [int(n) for n in row]} for row in matrix],
+                }
+            },
+            type="ClassificationMetrics",
+        )
+        heat = go.Figure(go.Heatmap(z=matrix, x=names, y=names, texttemplate="%{z:,}", colorscale="Blues"))
+        step.show("confusion matrix", heat.update_layout(title="What was said, and what was", yaxis_title="was"))
+        step.progress(1, message="confusion matrix")
+        wrong, right, _ = roc_curve(late, chance)
+        area = float(auc(wrong, right))
+        few = np.linspace(0, len(wrong) - 1, 400).astype(int)
+        curve = go.Figure(go.Scatter(x=wrong[few], y=right[few], name=f"AUC {area:.3f}"))
+        curve.update_layout(title=f"ROC, AUC {area:.3f}", xaxis_title="false alarms", yaxis_title="late ones found")
+        step.show("roc", curve)
+        step.metric("auc", area)
+        step.progress(2, message="ROC")
+        model = pickle.loads((work / "baseline.pickle").read_bytes())
+        some = np.random.default_rng(7).choice(len(x), min(rows, len(x)), replace=False)
+        found = permutation_importance(model, x.iloc[some], late[some], n_repeats=2, random_state=7, scoring="roc_auc")
+        ranked = pd.DataFrame({"feature": x.columns, "importance": found.importances_mean})
+        ranked = ranked.sort_values("importance", ascending=False, ignore_index=True)
+        ranked.to_parquet(work / "importance.parquet")
+        step.output("importance", ranked, type="Table")
+        step.progress(3, message="permutation importance")
+        step.log(f"AUC {area:.4f}; it leans most on {', '.join(ranked.feature[:3])}")
+
+
+def publish(work: Path) -> None:
+    """The model that serves, and the report."""
+    with runreel.start("nyc-flights").step("publish", after=["evaluate"], unit="artifact", total=3) as step:
+        ranked = pd.read_parquet(work / "importance.parquet").head(12)
+        figure = go.Figure(go.Bar(x=ranked.importance[::-1], y=ranked.feature[::-1], orientation="h"))
+        step.show("what it looks at", figure.update_layout(title="AUC lost when a feature is shuffled"))
+        step.progress(1)
+        step.output("model", work / "model-0.pickle", type="Model", metadata={"serves": True})
+        step.progress(2)
+        step.output("report", report(work, ranked), type="HTML")
+        step.progress(3)
+
+
+def report(work: Path, ranked: pd.DataFrame) -> str:
+    """The report as an HTML page of its own: worst hours, worst routes, what the model looks at."""
+    flights = pd.read_parquet(work / "clean.parquet", columns=["origin", "dest", "arr_delay", "late", "sched_dep_time"])
+    routes = flights.groupby(flights.origin + " to " + flights.dest).agg(
+        flights=("late", "size"), late=("late", "mean"), delay=("arr_delay", "mean")
+    )
+    worst = routes[routes.flights >= routes.flights.median()].sort_values("late", ascending=False).head(10)
+    parts = [
+        "<!doctype html><meta charset=utf-8><title>New York flights, 2013</title>",
+        "<style>body{font:15px/1.5 system-ui;margin:2rem;max-width:44rem}table{border-collapse:collapse;width:100%}"
+        "td,th{padding:.3rem .6rem;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child"
+        "{text-align:left}</style>",
+        f"<h1>New York flights, 2013</h1><p>{len(flights):,} flights arrived; {flights.late.mean():.1%} of them "
+        f"more than 15 minutes late.</p>",
+        "<h2>Routes most often late</h2><table><tr><th>route<th>flights<th>late<th>mean delay",
+        *(
+            f"<tr><td>{html.escape(str(name))}<td>{row.flights:,.0f}<td>{row.late:.1%}<td>{row.delay:.1f} min"
+            for name, row in worst.iterrows()
+        ),
+        "</table><h2>What the model looks at</h2><table><tr><th>feature<th>AUC lost when shuffled",
+        *(f"<tr><td>{html.escape(row.feature)}<td>{row.importance:.4f}" for row in ranked.itertuples()),
+        "</table>",
+    ]
+    return "".join(parts)

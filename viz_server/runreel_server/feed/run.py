@@ -1,0 +1,213 @@
+"""One run that somebody looks at: its state, kept current by the tail, and the frames that say what changed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from runreel import events as ev
+from runreel.codec import decode, payload, read
+from runreel.errors import CodecError
+from runreel.events import Event
+from runreel.state import RunState, Tally
+from runreel.state.touched import RUN, Part
+from runreel_server.charts import m4, plain
+from runreel_server.feed.recent import Taken
+from runreel_server.stream import Frame
+from runreel_server.stream.frames import delta, snapshot
+
+MOST_POINTS: Final = 40
+MOST_LINES: Final = 50
+
+Json = dict[str, Any]
+
+
+class LiveRun:
+    """The state of one run, and the frames of its changes. Safe for threads.
+
+    Grows by `hear`; readers use `view`, or `reading` for state and tally themselves under the lock.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.name = f"run:{run}"
+        self.lock = threading.RLock()
+        self.ready = threading.Event()
+        self.used = time.monotonic()
+        self.state = RunState(run)
+        self.tally = Tally(run)
+        self.stored: Mapping[str, int] = {}
+        self.medians: Mapping[str, Any] = {}
+        self.position = ""
+        self.at = ""
+        """The position of the newest message taken in; `position` is that of the newest frame."""
+        self.listeners: list[Callable[[Event], None]] = []
+        self._waiting: list[Taken] | None = []
+        self._touched: dict[Part, None] = {}
+        self._points: dict[tuple[str, str, str], list[tuple[list[Any], list[int], list[Any]]]] = {}
+        self._lines: list[Json] = []
+        self._line_count = 0
+        self._made: list[Frame] = []
+
+    # -- growing
+
+    def hear(self, taken: Taken) -> bool:
+        """Take a message of the tail; answers whether there is something new to show. Before `open` it is kept."""
+        with self.lock:
+            if self._waiting is not None:
+                self._waiting.append(taken)
+                return False
+            return self._apply(taken)
+
+    def open(self, state: RunState, tally: Tally, recent: list[Taken]) -> None:
+        """Begin with what the archive has, then what the tail brought before and meanwhile. Copies do no harm."""
+        with self.lock:
+            self.state, self.tally = state, tally
+            waiting, self._waiting = self._waiting or [], None
+            for taken in (*recent, *waiting):
+                self._apply(taken)
+            self._forget()
+            self.position = self.at
+            self.ready.set()
+
+    def stored_as(self, summary: Json) -> None:
+        """Take over what the catalog says is in the archive."""
+        with self.lock:
+            self.stored = summary.get("stored") or {}
+            self._touched[RUN] = None
+
+    def touch(self, *parts: Part) -> None:
+        """Have parts said again: what they show depends on who looks, and that has changed."""
+        with self.lock:
+            self._touched.update(dict.fromkeys(parts or (RUN,)))
+
+    def _apply(self, taken: Taken) -> bool:
+        try:
+            event = decode(taken.message)
+        except CodecError:
+            return False  # the archive's consumer sends it to the dead letters
+        if event.run != self.run:
+            return False
+        self.at = taken.position
+        touched = self.state.apply(event, taken.received)
+        if not touched:
+            return False
+        self._touched.update(dict.fromkeys(touched))
+        if event.type in ev.STREAMS:
+            self._stream(event)
+        for listener in self.listeners:
+            listener(event)
+        return True
+
+    def _stream(self, event: Event) -> None:
+        try:
+            data = payload(event)
+        except CodecError:
+            return  # the state counts it as a problem
+        path = event.subject or ""
+        if isinstance(data, ev.Metrics):
+            count = self.tally.count(event, data.name)
+            at = list(range(count, count + len(data.value))) if data.at is None else read(data.at)
+            key = (path, event.execution or "", data.name)
+            self._points.setdefault(key, []).append((at, data.time, read(data.value)))
+        elif isinstance(data, ev.Logs):
+            self._line_count += len(data.text)
+            for when, level, text in list(zip(data.time, data.level, data.text, strict=False))[-MOST_LINES:]:
+                self._lines.append(
+                    {
+                        "time": when,
+                        "step": path or None,
+                        "level": level,
+                        "text": text[:4096],
+                        "stream": data.stream,
+                        "session": event.session,
+                        "seq": event.seq,
+                    }
+                )
+            del self._lines[:-MOST_LINES]
+        self._touched.update(dict.fromkeys(self.tally.apply(event)))
+
+    def _forget(self) -> None:
+        self._touched.clear()
+        self._points.clear()
+        self._lines.clear()
+        self._line_count = 0
+
+    # -- showing
+
+    def view(self, now: int | None = None) -> Json:
+        """The state as the surface has it, as of now."""
+        with self.lock:
+            self.used = time.monotonic()
+            return self.state.view(now=now or _now(), tally=self.tally, stored=self.stored, medians=self.medians)
+
+    def advance(self) -> bool:
+        """Make the frame of what has changed since the last one; answers whether there was anything."""
+        with self.lock:
+            if not self._touched and not self._points and not self._lines:
+                return False
+            change: Json = {"patch": self._patch()}
+            if self._points:
+                change["points"] = self._said_points()
+            if self._line_count:
+                change["lines"] = {"count": self._line_count, "last": self._lines[:]}
+            start, self.position = self.position, self._moved()
+            self._made.append(delta(self.name, start, self.position, change))
+            self._forget()
+            return True
+
+    def _moved(self) -> str:
+        # What changed by a clock alone (a step has stalled) has no message of its own: a suffix keeps frames apart.
+        base, _, turn = self.position.partition("+")
+        return self.at if self.at != base else f"{base}+{int(turn or 0) + 1}"
+
+    def _patch(self) -> Json:
+        now = _now()
+        names = {"step": "steps", "artifact": "artifacts", "session": "sessions", "view": "views", "series": "series"}
+        patch: Json = {}
+        for kind, key in self._touched:
+            part = self.state.view_part(
+                (kind, key), now=now, tally=self.tally, stored=self.stored, medians=self.medians
+            )
+            if (kind, key) == RUN:
+                patch.update(part or {})
+            else:
+                patch.setdefault(names[kind], {})[key] = part
+        return patch
+
+    def _said_points(self) -> Json:
+        said = {}
+        for (path, execution, name), batches in self._points.items():
+            at = [x for batch in batches for x in batch[0]]
+            when = [x for batch in batches for x in batch[1]]
+            value = [float("nan") if x is None else x for batch in batches for x in batch[2]]
+            columns = m4([float("nan") if x is None else x for x in at], when, value, MOST_POINTS)
+            key = f"{path}{self._attempt(path, execution)}:{name}"
+            said[key] = {"at": plain(columns[0]), "time": columns[1].tolist(), "value": plain(columns[2])}
+        return said
+
+    def _attempt(self, path: str, execution: str) -> str:
+        """`#n` of an attempt that is not the step's last one."""
+        step = self.state.view_part(("step", path)) if path else None
+        if step is None or step["execution"] == execution:
+            return ""
+        numbers = [n for n, one in enumerate(step["attempts"], 1) if one["execution"] == execution]
+        return f"#{numbers[0]}" if numbers else ""
+
+    def take(self) -> Frame:
+        """The whole state as a frame."""
+        with self.lock:
+            self.advance()
+            return snapshot(self.name, self.position, self.view())
+
+    def drain(self) -> list[Frame]:
+        """The frames made since the last call."""
+        with self.lock:
+            made, self._made = self._made, []
+            return made
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

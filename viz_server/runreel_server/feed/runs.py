@@ -1,0 +1,81 @@
+"""The list of runs as it changes: the newest summary of each, as the catalog says them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import msgspec
+
+from runreel_server.feed.recent import Taken
+from runreel_server.stream import Frame
+from runreel_server.stream.frames import delta, snapshot
+
+NAME: Final = "runs"
+MOST: Final = 2_000
+"""Summaries that a snapshot holds: the newest; the list itself is paged over HTTP."""
+
+Json = dict[str, Any]
+
+
+class LiveRuns:
+    """The newest summaries. Safe for threads. A source of a channel."""
+
+    name = NAME
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._summaries: dict[str, Json] = {}
+        self._positions: dict[str, str] = {}
+        self._changed: dict[str, Json] = {}
+        self._made: list[Frame] = []
+        self._at = ""
+        self.position = ""
+
+    def hear(self, taken: Taken) -> bool:
+        """Take a notification; answers whether it tells something new: the greatest position wins."""
+        if not taken.message:
+            return False
+        try:
+            summary = msgspec.json.decode(taken.message, type=Json)
+        except msgspec.DecodeError:
+            return False
+        with self._lock:
+            position = str(summary.get("position", ""))
+            if position and position < self._positions.get(taken.run, ""):
+                return False
+            self._positions[taken.run] = position
+            self._summaries.pop(taken.run, None)
+            self._summaries[taken.run] = self._changed[taken.run] = summary
+            while len(self._summaries) > MOST:
+                oldest = next(iter(self._summaries))
+                del self._summaries[oldest], self._positions[oldest]
+            self._at = taken.position
+        return True
+
+    def summary(self, run: str) -> Json | None:
+        """The newest summary of a run that was heard of."""
+        with self._lock:
+            return self._summaries.get(run)
+
+    def advance(self) -> bool:
+        """Make the frame of what has changed since the last one; answers whether there was anything."""
+        with self._lock:
+            if not self._changed:
+                return False
+            start, self.position = self.position, self._at
+            self._made.append(delta(NAME, start, self.position, {"patch": {"runs": self._changed}}))
+            self._changed = {}
+            return True
+
+    def take(self) -> Frame:
+        """The summaries as a frame."""
+        self.advance()
+        with self._lock:
+            return snapshot(NAME, self.position, {"runs": dict(self._summaries)})
+
+    def drain(self) -> list[Frame]:
+        """The frames made since the last call."""
+        with self._lock:
+            made, self._made = self._made, []
+            return made
