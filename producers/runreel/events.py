@@ -83,6 +83,8 @@ class SessionOpened(_Data):
     host: str = ""
     pid: int = 0
     sdk: str = ""
+    continues: str | None = None
+    """The session that this one goes on with in the same process (before seq 2^31): it owns what that one owned."""
 
 
 class SessionClosed(_Data):
@@ -214,13 +216,17 @@ class Artifact(_Data):
 
 
 class ArtifactStored(_Data):
-    """An artifact's bytes are in the store and verified, or why not."""
+    """An artifact's bytes are in the store and verified, or why not.
+
+    `incomplete`: its end never came; `uri` and `size` are of what there is.
+    """
 
     id: str
     uri: str | None = None
     size: int | None = None
     sha256: str | None = None
     failed: str | None = None
+    incomplete: bool = False
 
 
 class Conflict(_Data):

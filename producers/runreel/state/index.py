@@ -1,0 +1,201 @@
+"""What follows from the record and is kept at hand, so that neither an event nor a part costs a walk over the run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from runreel.events import Artifact, SessionOpened
+from runreel.state.records import Output, Record, Step
+from runreel.state.registers import Stamp, latest
+from runreel.state.touched import RUN, Part
+
+Wish = tuple[str, ...]
+"""How an artifact may be named: ("id", id), ("output", step, name), ("name", name), ("uri", uri)."""
+
+Entry = tuple[int, str, int, str]
+"""An output where it can be found: (time, session, seq) of its first declaration as said, and its id."""
+
+
+def wishes(data: Artifact) -> Wish:
+    """What an input asks for."""
+    if data.id is not None:
+        return ("id", data.id)
+    if data.step is not None:
+        return ("output", data.step, data.name)
+    if data.uri is not None:
+        return ("uri", data.uri)
+    return ("name", data.name)
+
+
+class Index:
+    """Look-ups into a record; made from it, and never kept."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.owners: set[str] = set()
+        """The sessions that own the run."""
+        self.contested: set[str] = set()
+        """The outputs that several sessions declare: whose word counts follows the clock offsets."""
+        self._continued: dict[str, str] = {}
+        self._spoken: dict[str, set[Part]] = {}
+        self._open: dict[str, set[tuple[str, str]]] = {}
+        self._outputs: dict[Wish, list[Entry]] = {}
+        self._placed: dict[str, tuple[Entry, tuple[Wish, ...]]] = {}
+        self._wanted: dict[Wish, set[Part]] = {}
+        self._read()
+
+    def _read(self) -> None:
+        record = self.record
+        for sid, session in record.sessions.items():
+            if session.opened is not None:
+                self.opened(sid, session.opened[2])
+        for path, step in record.steps.items():
+            self._read_step(path, step)
+        for _, _, data in record.inputs.values():
+            self.wants(wishes(data), RUN)
+        for key, output in record.outputs.items():
+            self.produces(key, output)
+            for sid, (_, _, declared) in output.said.items():
+                self.speaks(sid, ("artifact", key))
+                if declared.step:
+                    self.speaks(sid, ("step", declared.step))
+        for key, view in record.views.items():
+            for sid in (*view.requested, *view.finished):
+                self.speaks(sid, ("view", key))
+
+    def _read_step(self, path: str, step: Step) -> None:
+        part = ("step", path)
+        speakers = chain(step.declared, step.expected, *step.params.values(), *step.tags.values())
+        for key, execution in step.executions.items():
+            for sid in execution.starts:
+                self.begins(sid, path, key)
+            for _, _, data in execution.inputs.values():
+                self.wants(wishes(data), part)
+            users = (event.rpartition("-")[0] for event in execution.inputs)
+            speakers = chain(speakers, execution.starts, execution.ends, users)
+        for sid in speakers:
+            self.speaks(sid, part)
+
+    # -- who speaks
+
+    def opened(self, sid: str, data: SessionOpened) -> None:
+        """Note what a session says of itself."""
+        self.owners.discard(sid)
+        if data.role == "owner":
+            self.owners.add(sid)
+        if data.continues is not None:
+            self._continued[data.continues] = max(sid, self._continued.get(data.continues, ""))
+
+    def process(self, sid: str) -> Sequence[str]:
+        """The sessions of one process, first to last: nearly always one."""
+        chain = [sid]
+        while True:
+            session = self.record.sessions.get(chain[0])
+            before = session.opened[2].continues if session is not None and session.opened is not None else None
+            if before is None or before in chain:
+                break
+            chain.insert(0, before)
+        while (after := self._continued.get(chain[-1])) is not None and after not in chain:
+            chain.append(after)
+        return chain
+
+    def speaks(self, sid: str, part: Part) -> Part:
+        """Note that a session speaks of a part; answers the part."""
+        spoken = self._spoken.get(sid)
+        if spoken is None:
+            spoken = self._spoken[sid] = set()
+        spoken.add(part)
+        return part
+
+    def spoken(self, sid: str) -> set[Part]:
+        """The parts that a session speaks of."""
+        return self._spoken.get(sid, set())
+
+    def spoken_by_process(self, sid: str) -> Iterator[Part]:
+        """The parts that the sessions of a process speak of."""
+        for one in self.process(sid):
+            yield from self._spoken.get(one, ())
+
+    def begins(self, sid: str, path: str, execution: str) -> None:
+        """Note that a session has begun an execution; without effect where it has ended it already."""
+        if sid not in self.record.steps[path].executions[execution].ends:
+            self._open.setdefault(sid, set()).add((path, execution))
+
+    def ends(self, sid: str, path: str, execution: str) -> None:
+        """Note that a session has ended an execution."""
+        self._open.get(sid, set()).discard((path, execution))
+
+    def open_steps(self, sid: str) -> Iterator[Part]:
+        """The steps that a process has begun and not ended: those that its signs of life show in."""
+        for one in self.process(sid):
+            for path, _ in self._open.get(one, ()):
+                yield "step", path
+
+    # -- what is made and used
+
+    def produces(self, key: str, output: Output) -> None:
+        """Note where an output can be found; without effect while nobody has declared it."""
+        if not output.said:
+            return
+        if len(output.said) > 1:
+            self.contested.add(key)
+        _, declared = latest(output.said, self.record.offsets)
+        assert declared is not None
+        time, session, seq = min((time, session, seq) for session, (time, seq, _) in output.first.items())
+        uris = {uri for uri in (declared.data.uri, *(data.uri for _, _, data in output.stored.values())) if uri}
+        name = declared.data.name
+        names: list[Wish] = [("id", key), ("name", name), ("output", declared.step, name)]
+        place = ((time, session, seq, key), (*names, *(("uri", uri) for uri in sorted(uris))))
+        old = self._placed.get(key)
+        if old == place:
+            return
+        if old is not None:
+            for wish in old[1]:
+                self._outputs[wish].remove(old[0])
+        self._placed[key] = place
+        for wish in place[1]:
+            insort(self._outputs.setdefault(wish, []), place[0])
+
+    def found(self, wish: Wish) -> Sequence[Entry]:
+        """The outputs that bear a name, in the order of their stamps as said."""
+        return self._outputs.get(wish, ())
+
+    def version_group(self, key: str) -> Wish:
+        """The name under which an output's versions are counted."""
+        return self._placed[key][1][2]
+
+    def entry(self, key: str) -> Entry:
+        """An output's own entry."""
+        return self._placed[key][0]
+
+    def later_versions(self, key: str) -> Iterator[Part]:
+        """An output and those of its step and name that come after it."""
+        if key not in self._placed:
+            return
+        entry, wishes_ = self._placed[key]
+        group = self._outputs[wishes_[2]]
+        # With clock offsets the order as said is not the order in force: all of them may have moved.
+        begin = 0 if self.record.offsets else bisect_left(group, entry)
+        for found in group[begin:]:
+            yield "artifact", found[3]
+
+    def wants(self, wish: Wish, part: Part) -> None:
+        """Note that a part uses what bears a name."""
+        self._wanted.setdefault(wish, set()).add(part)
+
+    def readers(self, key: str) -> Iterator[Part]:
+        """The parts that use an output by any of its names."""
+        placed = self._placed.get(key)
+        for wish in placed[1] if placed is not None else ():
+            yield from self._wanted.get(wish, ())
+
+    def all_readers(self) -> Iterator[Part]:
+        """The parts that use anything."""
+        return chain.from_iterable(self._wanted.values())
+
+
+def stamp_of(entry: Entry) -> Stamp:
+    """The stamp in an entry, as said."""
+    return entry[:3]

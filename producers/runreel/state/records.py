@@ -1,0 +1,144 @@
+"""What the fold remembers. Plain data: how they grow is `run`'s business, what they mean is `rules`'s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from runreel.events import Artifact, ArtifactStored, Error, RunStarted, SessionOpened, State, StepStarted
+from runreel.state.intervals import Intervals
+from runreel.state.registers import Offset, Register, Said
+
+FORMAT = 1
+"""The format of `RunState.to_bytes`. Other formats are not read: a keyframe is a cache, made anew from the events."""
+
+MOST_PROBLEMS = 20
+"""How many problems are kept with their text; all are counted."""
+
+
+class Ended(msgspec.Struct, omit_defaults=True):
+    """A word that something ended."""
+
+    state: State
+    error: Error | None = None
+
+
+class Pulse(msgspec.Struct, omit_defaults=True):
+    """A session's signs of life.
+
+    `time`, `interval`, `said`, `spool` are the latest heartbeat's. `heard` is the latest receipt of one;
+    `skew` the least (receipt - time): the clock offset, as far as this shows it. All times in microseconds.
+    """
+
+    time: int
+    interval: float
+    said: int
+    spool: int
+    heard: int
+    skew: int | None = None
+
+
+class Session(msgspec.Struct, omit_defaults=True):
+    """A session: what came of it, and what it said of itself."""
+
+    workspace: str
+    seen: Intervals = msgspec.field(default_factory=list)
+    opened: Said[SessionOpened] | None = None
+    heard: int | None = None
+    """The earliest receipt of its `session.opened`."""
+    closed: tuple[int, int, int, str] | None = None
+    """(time, seq, last seq, how) of its `session.closed`."""
+    final: tuple[int, int] | None = None
+    """(seq, time) of the last event marked final."""
+    pulse: Pulse | None = None
+    step: Said[str] | None = None
+    """The step that it started last."""
+    losses: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Execution(msgspec.Struct, omit_defaults=True):
+    """One attempt of a step: who said that it began (each session's first word), and that it ended (the last)."""
+
+    starts: Register[StepStarted] = msgspec.field(default_factory=dict)
+    ends: Register[Ended] = msgspec.field(default_factory=dict)
+    inputs: dict[str, Said[Artifact]] = msgspec.field(default_factory=dict)
+    """What it uses, by the id of the event that says so: `<session>-<seq>`."""
+
+
+class Step(msgspec.Struct, omit_defaults=True):
+    """A step: its attempts by execution, what graphs declare of it, its params and tags."""
+
+    executions: dict[str, Execution] = msgspec.field(default_factory=dict)
+    declared: Register[tuple[list[str], float | None]] = msgspec.field(default_factory=dict)
+    expected: Register[tuple[list[str], float | None]] = msgspec.field(default_factory=dict)
+    params: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
+    tags: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
+
+
+class Declared(msgspec.Struct):
+    """An output as it was declared: the step's path and the execution (empty for the run itself), and the data."""
+
+    step: str
+    execution: str
+    data: Artifact
+
+
+class Output(msgspec.Struct, omit_defaults=True):
+    """An artifact that the run makes: its declaration, when it was first declared, what became of its bytes."""
+
+    said: Register[Declared] = msgspec.field(default_factory=dict)
+    first: Register[None] = msgspec.field(default_factory=dict)
+    stored: Register[ArtifactStored] = msgspec.field(default_factory=dict)
+    incomplete: Register[ArtifactStored] = msgspec.field(default_factory=dict)
+    failed: Register[ArtifactStored] = msgspec.field(default_factory=dict)
+
+
+class Requested(msgspec.Struct, omit_defaults=True):
+    """What a visualization is asked to show."""
+
+    artifacts: list[str]
+    params: dict[str, Any]
+
+
+class Made(msgspec.Struct, omit_defaults=True):
+    """What became of a visualization."""
+
+    artifact: str | None = None
+    error: Error | None = None
+
+
+class View(msgspec.Struct, omit_defaults=True):
+    """A visualization: who asked for it, and what became of it."""
+
+    requested: Register[Requested] = msgspec.field(default_factory=dict)
+    finished: Register[Made] = msgspec.field(default_factory=dict)
+
+
+class Record(msgspec.Struct, omit_defaults=True):
+    """All that the fold of one run remembers."""
+
+    run: str
+    sessions: dict[str, Session] = msgspec.field(default_factory=dict)
+    started: Register[RunStarted] = msgspec.field(default_factory=dict)
+    first: Register[None] = msgspec.field(default_factory=dict)
+    """Each session's first `run.started`."""
+    ends: Register[Ended] = msgspec.field(default_factory=dict)
+    began: Register[None] = msgspec.field(default_factory=dict)
+    """Each session's first `step.started`: where the run began if nobody said so."""
+    going: Register[None] = msgspec.field(default_factory=dict)
+    """Each session's last `step.started`: what opens a run again that others have ended."""
+    params: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
+    tags: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
+    inputs: dict[str, Said[Artifact]] = msgspec.field(default_factory=dict)
+    """What the run itself uses, by the id of the event that says so."""
+    steps: dict[str, Step] = msgspec.field(default_factory=dict)
+    outputs: dict[str, Output] = msgspec.field(default_factory=dict)
+    views: dict[str, View] = msgspec.field(default_factory=dict)
+    offsets: dict[str, Offset] = msgspec.field(default_factory=dict)
+    conflicts: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Hashes, sorted, by `<session>-<seq>`."""
+    problems: list[tuple[int, str, int, str]] = msgspec.field(default_factory=list)
+    """(time, session, seq, text) of the earliest, sorted."""
+    problem_count: int = 0
+    events: int = 0
