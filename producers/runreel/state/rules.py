@@ -68,16 +68,25 @@ def missing(session: Session) -> list[tuple[int, int]]:
     return list(gaps(seen, last))
 
 
-def stalled(session: Session, now: int) -> bool:
-    """Whether a session gave signs of life and has stopped without closing, at `now` by the broker's clock."""
+def stalls(session: Session) -> int | None:
+    """The moment, by the broker's clock, after which a session counts as stalled if nothing more is heard of it.
+
+    None where it never does: it is closed, one-shot, or has given no sign of life.
+    """
     if closed(session) is not None or one_shot(session):
-        return False
+        return None
     pulse = session.pulse
     heard = session.heard if pulse is None else max(pulse.heard, session.heard or pulse.heard)
     if heard is None:
-        return False
+        return None
     interval = FIRST_HEARTBEAT_SECONDS if pulse is None else pulse.interval
-    return now - heard > max(STALL_INTERVALS * interval, STALL_SECONDS) * 1_000_000
+    return heard + int(max(STALL_INTERVALS * interval, STALL_SECONDS) * 1_000_000)
+
+
+def stalled(session: Session, now: int) -> bool:
+    """Whether a session gave signs of life and has stopped without closing, at `now` by the broker's clock."""
+    moment = stalls(session)
+    return moment is not None and now > moment
 
 
 # -- ends
