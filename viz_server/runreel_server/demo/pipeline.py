@@ -1,7 +1,7 @@
 """The pipeline: which steps there are, and each run as a process of its own.
 
-`python -m runreel_server.demo.pipeline` runs all of it against whatever the settings name (`RUNREEL_KAFKA`, or the
-`runreel up` of this machine); with a step's name it runs that step alone, as the pipeline does in its processes.
+`python -m runreel_server.demo.pipeline run` runs all of it against whatever the settings name (`RUNREEL_KAFKA`, or the
+`runreel up` of this machine); `step NAME` runs one step, as the pipeline does in its processes.
 """
 
 from __future__ import annotations
@@ -53,17 +53,16 @@ def main(*, quick: bool = False, fail: bool = False, work: Path | None = None) -
     params = {"months": len(MONTHS), **size}
     tags = {"demo": "quick" if quick else "full"}
     run = runreel.start("nyc-flights", experiment="delays", params=params, tags=tags, graph=GRAPH)
-    click.echo(f"run {run.id[-8:]}  {run.url or ''}".rstrip())
+    click.echo(f"run {run.id[-8:]} {run.url or ''}")
     try:
         ended = steps(run, size, work, fail)
     except BaseException as error:
         run.finish(error=error)
         raise
     failed = sorted(name for name, code in ended.items() if code)
-    if failed:
-        run.finish("FAILED", error=f"{', '.join(failed)} failed")
-    else:
-        run.finish()
+    run.finish("FAILED" if failed else None, error=f"{', '.join(failed)} failed" if failed else None)
+    click.echo(f"the run {'failed: ' + ', '.join(failed) if failed else 'succeeded'} {run.url or ''}")
+    click.echo(f"see it again: runreel replay {run.id[-8:]}")
     return not failed
 
 
@@ -109,7 +108,7 @@ def start(
     arguments = ["--work", str(work), *(f"--{key}={value}" for key, value in size.items())]
     if fail and name == "weather":
         arguments.append("--without=wind_gust")
-    command = [sys.executable, "-m", "runreel_server.demo.pipeline", name]
+    command = [sys.executable, "-m", "runreel_server.demo.pipeline", "step", name]
     return [
         subprocess.Popen(
             [*command, *arguments, f"--part={part}"], env={**os.environ, **environ}, start_new_session=False
@@ -118,7 +117,21 @@ def start(
     ]
 
 
-@click.command()
+@click.group()
+def commands() -> None:
+    """The demo's pipeline."""
+
+
+@commands.command("run")
+@click.option("--quick", is_flag=True, help="A twenty-fifth of the flights and a short training.")
+@click.option("--fail", is_flag=True, help="The weather comes without a column.")
+def run(quick: bool, fail: bool) -> None:
+    """Run all steps; the exit code is 1 where one failed that was not asked to."""
+    if main(quick=quick, fail=fail) == fail:
+        sys.exit(1)
+
+
+@commands.command("step")
 @click.argument("name", type=click.Choice(list(GRAPH)))
 @click.option("--part", type=int, default=0, help="Which month or fold.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the tables between the steps.")
@@ -152,7 +165,4 @@ def step(name: str, part: int, work: Path, without: str | None, keep: int, epoch
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        step()
-    elif not main():
-        sys.exit(1)
+    commands()

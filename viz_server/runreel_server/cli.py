@@ -1,0 +1,116 @@
+"""The server's commands: `up`, `serve`, `demo`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+import click
+
+from runreel.hub import Hub
+from runreel.settings import Settings
+
+host_option = click.option("--host", help="Address to bind. Default: RUNREEL_HOST, 127.0.0.1.")
+port_option = click.option("--port", type=int, help="Port to bind; where it is taken, the next one. Default: 8765.")
+data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder of the archive.")
+
+
+@click.command("up")
+@host_option
+@port_option
+@data_option
+def up(host: str | None, port: int | None, data: Path | None) -> None:
+    """Start everything on this machine: broker, consumers, server. Ctrl-C stops it and keeps all data."""
+    from runreel_server import web
+    from runreel_server.up import machine
+
+    settings = Settings({"host": host, "port": port})
+    with machine(settings, data) as running:
+        web.announce(settings, running.hub.url)
+        click.echo(f"runreel is up: {running.hub.url}")
+        click.echo(f"data: {running.hub.store.removeprefix('dir:')}")
+        click.echo("steps of this machine find it by themselves; Ctrl-C ends it")
+        running.serve()
+
+
+@click.command("serve")
+@host_option
+@port_option
+def serve(host: str | None, port: int | None) -> None:
+    """Start the web server alone, for the Kafka and the store that the settings name."""
+    from runreel_server import application_of, web
+    from runreel_server.services import Services
+
+    settings = Settings({"host": host, "port": port})
+    hub = None if settings.store and settings.kafka else Hub.find(settings)
+    listener = web.bind(settings)
+    url = settings.url or web.address(listener)
+    services = Services(settings, hub=hub, url=url)
+    services.store.check()
+    web.announce(settings, web.address(listener))
+    click.echo(f"serving {web.address(listener)}")
+    web.server(application_of(services)).run(sockets=[listener])
+
+
+@click.command("demo")
+@click.option("--quick", is_flag=True, help="A short one, of about 15 seconds.")
+@click.option("--fail", is_flag=True, help="One step fails, to show what that looks like.")
+@click.option("--exit", "leave", is_flag=True, help="End when the run is over, rather than serve until Ctrl-C.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@host_option
+@port_option
+@data_option
+def demo(
+    quick: bool, fail: bool, leave: bool, no_browser: bool, host: str | None, port: int | None, data: Path | None
+) -> int:
+    """Run a real ETL over the flights of New York, 2013, and watch it.
+
+    Everything runs on this machine, unless RUNREEL_KAFKA is set: then the steps speak to that Kafka, and the page is
+    that of the server at RUNREEL_URL.
+    """
+    from runreel_server.demo import source
+
+    source.folder()  # says at once what to install
+    settings = Settings({"host": host, "port": port})
+    if settings.kafka:
+        click.echo(f"the page: {settings.url or 'set RUNREEL_URL to have a link, or start `runreel serve`'}")
+        return run_demo(quick=quick, fail=fail)
+    return _alone(settings, data, quick=quick, fail=fail, leave=leave, browser=not no_browser)
+
+
+def run_demo(*, quick: bool, fail: bool) -> int:
+    """Run the pipeline as a process of its own, as a user's would be; answers its exit code."""
+    options = [name for name, chosen in (("--quick", quick), ("--fail", fail)) if chosen]
+    return subprocess.run(
+        [sys.executable, "-m", "runreel_server.demo.pipeline", "run", *options], check=False
+    ).returncode
+
+
+def _alone(settings: Settings, data: Path | None, *, quick: bool, fail: bool, leave: bool, browser: bool) -> int:
+    from runreel_server import web
+    from runreel_server.up import machine
+
+    with machine(settings, data) as running:
+        hub = running.hub
+        web.announce(settings, hub.url)
+        click.echo(f"the page: {hub.url}")
+        server = threading.Thread(target=running.serve, name="runreel-web", daemon=True)
+        server.start()
+        try:
+            running.listening()
+            if browser:
+                webbrowser.open(hub.url)
+            code = run_demo(quick=quick, fail=fail)
+            click.echo(f"the data: {hub.store.removeprefix('dir:')}")
+            if not leave:
+                click.echo("serving until Ctrl-C; `runreel up` finds the run again")
+                server.join()
+        except KeyboardInterrupt:
+            code = 0
+        finally:
+            running.stop()
+            server.join(web.GRACE_SECONDS + 1)
+    return code
