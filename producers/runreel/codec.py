@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from runreel.errors import CodecError
-from runreel.events import DATA, Event, Logs, Metrics, Number
+from runreel.events import DATA, STREAMS, Event, Logs, Metrics, Number
+from runreel.ids import SAFE
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json"
@@ -18,34 +21,49 @@ SCHEMA: Final = "urn:runreel:1"
 MAX_EVENT: Final = 1_000_000
 """An event's bytes, at most: Kafka's default for a message, less room for its headers and key."""
 
+MAX_DEPTH: Final = 100
+"""How deep lists and objects may lie within each other in `data`."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_ESCAPED = re.compile(rb"\\(\\|x[0-9a-fA-F]{2})")
+
+Name = Annotated[
+    str, msgspec.Meta(pattern=SAFE, description="letters, digits, `.`, `_`, `-`: it names objects in the store")
+]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class _Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The envelope as it stands in JSON."""
 
-    specversion: str
-    id: str
-    source: str
-    type: str
-    time: datetime
-    subject: str | None = None
+    specversion: Literal["1.0"]
+    id: Text
+    source: Text
+    type: Text
+    time: Annotated[datetime, msgspec.Meta(tz=True)]
+    subject: Text | None = None
     datacontenttype: str | None = None
     dataschema: str | None = None
-    workspace: str = ""
-    run: str
-    session: str | None = None
-    seq: int | None = None
-    execution: str | None = None
+    workspace: Name | None = None
+    run: Name
+    session: Name | None = None
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
+    execution: Text | None = None
     final: bool = False
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-_KNOWN = frozenset(_Wire.__struct_fields__)
+class _Exact(Envelope, forbid_unknown_fields=True):
+    """The envelope without any attribute that runreel does not know: the common case, decoded once."""
+
+
+_KNOWN = frozenset(Envelope.__struct_fields__)
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(_Wire)
+_decoder = msgspec.json.Decoder(Envelope)
+_exact_decoder = msgspec.json.Decoder(_Exact)
 _any_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _payload_decoders = {kind: msgspec.json.Decoder(data) for kind, data in DATA.items()}
 _unknown_decoder = msgspec.json.Decoder(dict[str, Any])
@@ -68,8 +86,17 @@ def micros(when: datetime) -> int:
 
 
 def iso(when: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC, with six decimals and a Z."""
-    return moment(when).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Microseconds since 1970 as ISO 8601 in UTC, with six decimals and a Z.
+
+    What lies outside of the years 1 to 9999 is shown as the nearest moment within: a clock may be wrong by any amount.
+    """
+    second, rest = divmod(min(max(when, _FIRST), _LAST), 1_000_000)
+    return f"{_to_second(second)}.{rest:06d}Z"
+
+
+@lru_cache(4096)
+def _to_second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
 def parse_time(text: str) -> int:
@@ -86,7 +113,7 @@ def parse_time(text: str) -> int:
 
 def encode(event: Event) -> bytes:
     """An event's exact bytes. The same event gives the same bytes, always."""
-    wire = _Wire(
+    wire = Envelope(
         specversion="1.0",
         id=event.id,
         source=event.source,
@@ -116,20 +143,15 @@ def decode(message: bytes | memoryview) -> Event:
     Raises:
         CodecError: it is none; the message says why.
     """
+    extra = None
     try:
-        wire = _decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            wire: Envelope = _exact_decoder.decode(message)
+        except msgspec.ValidationError:  # perhaps for no more than an attribute that is not known here
+            wire = _decoder.decode(message)
+            extra = _extra(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"not an event of the contract: {error}") from None
-    if wire.specversion != "1.0":
-        raise CodecError(f"specversion is {wire.specversion!r}, this is for 1.0")
-    if wire.time.tzinfo is None:
-        raise CodecError("time has no zone: add Z or an offset")
-    if not wire.run:
-        raise CodecError("run is empty")
-    if wire.seq is not None and not 0 <= wire.seq < 1 << 31:
-        raise CodecError(f"seq is {wire.seq}, it counts from 0 to 2^31 - 1")
-    # What we wrote has no attribute that we do not know; comparing lengths is cheaper than decoding twice.
-    extra = None if len(_encoder.encode(wire)) == len(message) else _extra(message)
     return Event(
         type=wire.type,
         run=wire.run,
@@ -160,18 +182,45 @@ def payload(event: Event) -> Any:
     """
     decoder = _payload_decoders.get(event.type, _unknown_decoder)
     try:
-        return decoder.decode(event.data)
-    except msgspec.DecodeError as error:
+        data = decoder.decode(event.data)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"data of {event.type}: {error}") from None
+    # Counting brackets is cheap, and where there are few nothing can lie deep. Columns cannot at all.
+    if event.type not in STREAMS and event.data.count(b"{") + event.data.count(b"[") > MAX_DEPTH and _deep(data):
+        raise CodecError(f"data of {event.type}: deeper than {MAX_DEPTH} lists and objects within each other")
+    return data
+
+
+def _deep(data: Any) -> bool:
+    level = [msgspec.to_builtins(data)]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for one in level
+            if isinstance(one, (dict, list))
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def encode_data(data: Any) -> bytes:
-    """The bytes of an event's `data`: a struct of `events` or a mapping. Non-finite floats anywhere become strings."""
+    """The bytes of an event's `data`: a struct of `events` or a mapping.
+
+    Non-finite floats anywhere become strings; what is no Unicode in a text (lone surrogates) becomes `\\udcNN`.
+
+    Raises:
+        TypeError: something in it has no place in JSON.
+    """
     if isinstance(data, Metrics):
         data = msgspec.structs.replace(data, value=spell(data.value), at=None if data.at is None else spell(data.at))
     elif not isinstance(data, Logs):  # lines are many and hold no number: the walk is spared
-        data = _spelled(msgspec.to_builtins(data))
-    return _encoder.encode(data)
+        data = _spelled(msgspec.to_builtins(data, str_keys=True))
+    try:
+        return _encoder.encode(data)
+    except UnicodeEncodeError:
+        return _encoder.encode(_unicode(msgspec.to_builtins(data)))
 
 
 def _spelled(data: Any) -> Any:
@@ -181,6 +230,16 @@ def _spelled(data: Any) -> Any:
         return {key: _spelled(value) for key, value in data.items()}
     if isinstance(data, list):
         return [_spelled(value) for value in data]
+    return data
+
+
+def _unicode(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode(errors="backslashreplace").decode()
+    if isinstance(data, dict):
+        return {_unicode(key): _unicode(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_unicode(value) for value in data]
     return data
 
 
@@ -221,16 +280,7 @@ def escape(raw: bytes) -> tuple[str, bool]:
 
 
 def unescape(text: str) -> bytes:
-    """The bytes behind a text that `escape` marked."""
-    out, i = bytearray(), 0
-    while i < len(text):
-        if text[i] != "\\":
-            out += text[i].encode()
-            i += 1
-        elif text[i + 1 : i + 2] == "x":
-            out.append(int(text[i + 2 : i + 4], 16))
-            i += 4
-        else:
-            out += b"\\"
-            i += 2
-    return bytes(out)
+    """The bytes behind a text that `escape` marked. What is no escape of it stands as it is."""
+    return _ESCAPED.sub(
+        lambda found: b"\\" if found[1] == b"\\" else bytes.fromhex(found[1][1:].decode()), text.encode()
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -13,7 +14,10 @@ from urllib.parse import unquote
 
 SHORT = 8  # people see and type the last eight digits of a run's id: its first ones are a clock
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f%/#:]")
+SAFE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$(?!\n)"
+"""What ids and workspaces look like: they name objects, files and topics' keys, so that they hold nothing to escape."""
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f%/#:\ud800-\udfff]")
 
 
 def new_run() -> str:
@@ -47,7 +51,7 @@ def joined_execution(run: str, path: str) -> str:
 
 def derived_session(*parts: str) -> str:
     """A session's id that follows from what it speaks of, so that saying it again is a duplicate."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def short(run: str) -> str:
@@ -56,13 +60,24 @@ def short(run: str) -> str:
 
 
 def encode_segment(name: str) -> str:
-    """One segment of a step's path: `%`, `/`, `#`, `:` and control characters percent-encoded, all else as it is."""
-    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    """One segment of a step's path: `%`, `/`, `#`, `:` and control characters percent-encoded, all else as it is.
+
+    A name from the file system that is no Unicode (lone surrogates) is encoded byte by byte.
+    """
+    return _UNSAFE.sub(_percent, name)
+
+
+def _percent(found: re.Match[str]) -> str:
+    try:
+        raw = found[0].encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, from no file system
+        raw = found[0].encode(errors="surrogatepass")
+    return "".join(f"%{byte:02X}" for byte in raw)
 
 
 def decode_segment(segment: str) -> str:
     """The name behind one segment of a path."""
-    return unquote(segment)
+    return unquote(segment, errors="surrogateescape")
 
 
 def join_path(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
@@ -12,9 +13,12 @@ from typing import Any, Final
 import msgspec
 
 from runreel.errors import SettingError
+from runreel.ids import SAFE
 
 FILE: Final = "runreel.toml"
 PREFIX: Final = "RUNREEL_"
+
+_NEXT_PAIR = re.compile(r"[,\n](?=\s*[A-Za-z][A-Za-z0-9._-]*\s*=)|\n")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -52,9 +56,12 @@ def size(text: str) -> int:
     number = text.strip()
     digits = number.rstrip("BKMGTibkmgt ")
     try:
-        return int(float(digits) * units[number[len(digits) :].strip().upper()])
-    except (KeyError, ValueError):
-        raise ValueError("write a size like 512 KiB, 256 MiB or 2 GiB") from None
+        found = int(float(digits) * units[number[len(digits) :].strip().upper()])
+    except (KeyError, ValueError, OverflowError):
+        found = -1
+    if found < 0:
+        raise ValueError("write a size like 512 KiB, 256 MiB or 2 GiB")
+    return found
 
 
 def switch(text: str) -> bool:
@@ -110,6 +117,28 @@ def count(text: str) -> int:
     return number
 
 
+def port(text: str) -> int:
+    """A port's number; 0 is any that is free.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not text.strip().isdecimal() or int(text) > 65_535:
+        raise ValueError("write a port from 0 (any free one) to 65535")
+    return int(text)
+
+
+def name(text: str) -> str:
+    """A name that can stand in keys, files and addresses.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not re.search(SAFE, text):
+        raise ValueError("write letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first")
+    return text
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """A parser that takes one of `words`."""
 
@@ -122,18 +151,18 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def pairs(text: str) -> dict[str, str]:
-    """`key=value` pairs parted by commas or lines, as librdkafka spells its keys.
+    """`key=value` pairs parted by commas or lines, as librdkafka spells its keys. Values may hold commas.
 
     Raises:
         ValueError: one of them has no `=`.
     """
     found = {}
-    for line in text.replace("\n", ",").split(","):
-        if line.strip():
-            key, equals, value = line.partition("=")
+    for pair in _NEXT_PAIR.split(text):
+        if pair.strip(" \n\t,"):
+            key, equals, value = pair.partition("=")
             if not equals:
                 raise ValueError("write key=value pairs parted by commas")
-            found[key.strip()] = value.strip()
+            found[key.strip()] = value.strip().rstrip(",")
     return found
 
 
@@ -162,7 +191,7 @@ SETTINGS: Final = (
         "RUNREEL_URL is, else this machine's `runreel up`.",
         one_of("", "kafka", "http", "console", "null"),
     ),
-    Setting("workspace", "default", "The workspace that runs belong to."),
+    Setting("workspace", "default", "The workspace that runs belong to.", name),
     Setting(
         "state_dir",
         "",
@@ -208,7 +237,7 @@ SETTINGS: Final = (
     Setting("flush_bytes", 16 << 20, "A consumer flushes after this many bytes.", size),
     Setting("flush_seconds", 2.0, "A consumer flushes after this many seconds.", seconds),
     Setting("host", "127.0.0.1", "Address that the server binds."),
-    Setting("port", 8765, "Port that the server binds; where it is taken, the next one is used and said.", count),
+    Setting("port", 8765, "Port that the server binds; where it is taken, the next one is used and said.", port),
     Setting("token", "", "Where set, writing over HTTP needs it as a bearer token.", secret=True),
     Setting("max_streams", 10_000, "Live streams that one server takes at the same time.", count),
 )
@@ -227,6 +256,7 @@ class Settings:
 
     Raises:
         SettingError: a value cannot be used, or `runreel.toml` has a key that is none.
+        TypeError: a flag is no setting.
     """
 
     kafka: str
@@ -273,17 +303,20 @@ class Settings:
     ) -> None:
         environ = os.environ if environ is None else environ
         values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
-        for name, value in _file(Path(folder or ".") / FILE).items():
-            values[name] = _parsed(_BY_NAME[name], f"{name} in {FILE}", value)
+        for key, value in _file(Path(folder or ".") / FILE).items():
+            values[key] = _parsed(_BY_NAME[key], f"{key} in {FILE}", value)
         for setting in SETTINGS:
-            if setting.variable in environ:
+            # An empty variable says "none" where a text may be empty; elsewhere it is as if it were not there.
+            if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, pairs)):
                 values[setting.name] = _parsed(setting, setting.variable, environ[setting.variable])
-        for name, value in (flags or {}).items():
+        for flag, value in (flags or {}).items():
+            if flag not in _BY_NAME:
+                raise TypeError(f"{flag!r} is no setting")
             if value is not None:
-                values[name] = _parsed(_BY_NAME[name], "--" + name.replace("_", "-"), value)
+                values[flag] = _parsed(_BY_NAME[flag], "--" + flag.replace("_", "-"), value)
         values["s3_keys"] = _s3_keys(environ)
-        values["state_dir"] = Path(values["state_dir"] or _state_home(environ))
-        values["spool_dir"] = Path(values["spool_dir"] or values["state_dir"] / "spool")
+        values["state_dir"] = Path(values["state_dir"] or _state_home(environ)).expanduser()
+        values["spool_dir"] = Path(values["spool_dir"] or values["state_dir"] / "spool").expanduser()
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -295,9 +328,9 @@ class Settings:
         Raises:
             TypeError: a name is no setting.
         """
-        for name in changes:
-            if name not in _BY_NAME:
-                raise TypeError(f"{name!r} is no setting")
+        for key in changes:
+            if key not in _BY_NAME:
+                raise TypeError(f"{key!r} is no setting")
         other = object.__new__(Settings)
         other.__dict__.update({**self.__dict__, **changes})
         return other
@@ -336,18 +369,18 @@ def _file(path: Path) -> dict[str, Any]:
         raise SettingError(FILE, str(path), f"cannot be read ({error}): mend its permissions or remove it") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingError(FILE, str(path), f"is no TOML ({error})") from None
-    for name in found:
-        if name not in _BY_NAME:
-            raise SettingError(FILE, name, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}")
+    for key in found:
+        if key not in _BY_NAME:
+            raise SettingError(FILE, key, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}")
     return found
 
 
 def _parsed(setting: Setting, said: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): str(item) for key, item in value.items()}
-    if setting.parse is size and value in ("", None):
-        return setting.default
     try:
+        if setting.parse is pairs and isinstance(value, Mapping):
+            return {str(key): str(item) for key, item in value.items()}
+        if isinstance(value, (Mapping, list)) or (isinstance(value, bool) and setting.parse is not switch):
+            raise ValueError("write it as a text or a number")
         return setting.parse(("1" if value else "0") if isinstance(value, bool) else str(value))
     except ValueError as error:
         raise SettingError(said, None if setting.secret else str(value), str(error)) from None

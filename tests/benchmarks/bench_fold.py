@@ -10,12 +10,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from runs import SECOND, Clock, Voice
-
 from runreel import events as ev
 from runreel.codec import decode, encode
 from runreel.events import Event
 from runreel.state import RunState, Tally
+from runs import SECOND, Clock, Voice
 
 STEPS = 5_000
 POINTS = 1_000

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import START, Clock, Voice, random_run, shuffled
 
 from runreel import events as ev
 from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.state import RunState, Tally, corrected, fold, fold_streams, offsets_of, within
+from runs import START, Clock, Voice, random_run, shuffled
 
 runs = st.integers(0, 2**32).map(lambda seed: random_run(Random(seed)))
 chance = st.integers(0, 2**32).map(Random)

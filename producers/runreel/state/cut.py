@@ -9,8 +9,9 @@ from runreel import events as ev
 from runreel.codec import encode, payload
 from runreel.errors import CodecError
 from runreel.events import Event
+from runreel.state.growing import take_offset
 from runreel.state.registers import Offset, Offsets, corrected
-from runreel.state.run import RunState, take_offset
+from runreel.state.run import RunState
 from runreel.state.tally import Tally
 
 

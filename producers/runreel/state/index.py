@@ -42,7 +42,7 @@ class Index:
         self._spoken: dict[str, set[Part]] = {}
         self._open: dict[str, set[tuple[str, str]]] = {}
         self._outputs: dict[Wish, list[Entry]] = {}
-        self._placed: dict[str, tuple[Entry, tuple[Wish, ...]]] = {}
+        self._placed: dict[str, tuple[Entry, list[Wish]]] = {}
         self._wanted: dict[Wish, set[Part]] = {}
         self._read()
 
@@ -143,20 +143,29 @@ class Index:
             self.contested.add(key)
         _, declared = latest(output.said, self.record.offsets)
         assert declared is not None
-        time, session, seq = min((time, session, seq) for session, (time, seq, _) in output.first.items())
-        uris = {uri for uri in (declared.data.uri, *(data.uri for _, _, data in output.stored.values())) if uri}
-        name = declared.data.name
+        entry = (*min((time, session, seq) for session, (time, seq, _) in output.first.items()), key)
+        name, uri = declared.data.name, declared.data.uri
         names: list[Wish] = [("id", key), ("name", name), ("output", declared.step, name)]
-        place = ((time, session, seq, key), (*names, *(("uri", uri) for uri in sorted(uris))))
+        if uri is not None:
+            names.append(("uri", uri))
+        if output.stored:
+            kept = {data.uri for _, _, data in output.stored.values() if data.uri is not None}
+            names += [("uri", one) for one in sorted(kept) if one != uri]
         old = self._placed.get(key)
-        if old == place:
-            return
         if old is not None:
+            if old == (entry, names):
+                return
             for wish in old[1]:
                 self._outputs[wish].remove(old[0])
-        self._placed[key] = place
-        for wish in place[1]:
-            insort(self._outputs.setdefault(wish, []), place[0])
+        self._placed[key] = (entry, names)
+        for wish in names:
+            found = self._outputs.get(wish)
+            if found is None:
+                self._outputs[wish] = [entry]
+            elif entry > found[-1]:  # the newest: nearly always
+                found.append(entry)
+            else:
+                insort(found, entry)
 
     def found(self, wish: Wish) -> Sequence[Entry]:
         """The outputs that bear a name, in the order of their stamps as said."""
@@ -174,8 +183,11 @@ class Index:
         """An output and those of its step and name that come after it."""
         if key not in self._placed:
             return
-        entry, wishes_ = self._placed[key]
-        group = self._outputs[wishes_[2]]
+        entry, names = self._placed[key]
+        group = self._outputs[names[2]]
+        if entry == group[-1] and not self.record.offsets:
+            yield "artifact", key
+            return
         # With clock offsets the order as said is not the order in force: all of them may have moved.
         begin = 0 if self.record.offsets else bisect_left(group, entry)
         for found in group[begin:]:
@@ -188,8 +200,9 @@ class Index:
     def readers(self, key: str) -> Iterator[Part]:
         """The parts that use an output by any of its names."""
         placed = self._placed.get(key)
-        for wish in placed[1] if placed is not None else ():
-            yield from self._wanted.get(wish, ())
+        if placed is not None and self._wanted:
+            for wish in placed[1]:
+                yield from self._wanted.get(wish, ())
 
     def all_readers(self) -> Iterator[Part]:
         """The parts that use anything."""

@@ -1,4 +1,7 @@
-"""What the fold remembers. Plain data: how they grow is `run`'s business, what they mean is `rules`'s."""
+"""What the fold remembers. Plain data: how they grow is `run`'s business, what they mean is `rules`'s.
+
+None of them is tracked by the garbage collector: they are many, and a tree of plain data has no cycles.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ MOST_PROBLEMS = 20
 """How many problems are kept with their text; all are counted."""
 
 
-class Ended(msgspec.Struct, omit_defaults=True):
+class Ended(msgspec.Struct, omit_defaults=True, gc=False):
     """A word that something ended."""
 
     state: State
     error: Error | None = None
 
 
-class Pulse(msgspec.Struct, omit_defaults=True):
+class Pulse(msgspec.Struct, omit_defaults=True, gc=False):
     """A session's signs of life.
 
     `time`, `interval`, `said`, `spool` are the latest heartbeat's. `heard` is the latest receipt of one;
@@ -39,7 +42,7 @@ class Pulse(msgspec.Struct, omit_defaults=True):
     skew: int | None = None
 
 
-class Session(msgspec.Struct, omit_defaults=True):
+class Session(msgspec.Struct, omit_defaults=True, gc=False):
     """A session: what came of it, and what it said of itself."""
 
     workspace: str
@@ -57,7 +60,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     losses: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class Execution(msgspec.Struct, omit_defaults=True):
+class Execution(msgspec.Struct, omit_defaults=True, gc=False):
     """One attempt of a step: who said that it began (each session's first word), and that it ended (the last)."""
 
     starts: Register[StepStarted] = msgspec.field(default_factory=dict)
@@ -66,7 +69,7 @@ class Execution(msgspec.Struct, omit_defaults=True):
     """What it uses, by the id of the event that says so: `<session>-<seq>`."""
 
 
-class Step(msgspec.Struct, omit_defaults=True):
+class Step(msgspec.Struct, omit_defaults=True, gc=False):
     """A step: its attempts by execution, what graphs declare of it, its params and tags."""
 
     executions: dict[str, Execution] = msgspec.field(default_factory=dict)
@@ -76,7 +79,7 @@ class Step(msgspec.Struct, omit_defaults=True):
     tags: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
 
 
-class Declared(msgspec.Struct):
+class Declared(msgspec.Struct, gc=False):
     """An output as it was declared: the step's path and the execution (empty for the run itself), and the data."""
 
     step: str
@@ -84,7 +87,7 @@ class Declared(msgspec.Struct):
     data: Artifact
 
 
-class Output(msgspec.Struct, omit_defaults=True):
+class Output(msgspec.Struct, omit_defaults=True, gc=False):
     """An artifact that the run makes: its declaration, when it was first declared, what became of its bytes."""
 
     said: Register[Declared] = msgspec.field(default_factory=dict)
@@ -94,28 +97,28 @@ class Output(msgspec.Struct, omit_defaults=True):
     failed: Register[ArtifactStored] = msgspec.field(default_factory=dict)
 
 
-class Requested(msgspec.Struct, omit_defaults=True):
+class Requested(msgspec.Struct, omit_defaults=True, gc=False):
     """What a visualization is asked to show."""
 
     artifacts: list[str]
     params: dict[str, Any]
 
 
-class Made(msgspec.Struct, omit_defaults=True):
+class Made(msgspec.Struct, omit_defaults=True, gc=False):
     """What became of a visualization."""
 
     artifact: str | None = None
     error: Error | None = None
 
 
-class View(msgspec.Struct, omit_defaults=True):
+class View(msgspec.Struct, omit_defaults=True, gc=False):
     """A visualization: who asked for it, and what became of it."""
 
     requested: Register[Requested] = msgspec.field(default_factory=dict)
     finished: Register[Made] = msgspec.field(default_factory=dict)
 
 
-class Record(msgspec.Struct, omit_defaults=True):
+class Record(msgspec.Struct, omit_defaults=True, gc=False):
     """All that the fold of one run remembers."""
 
     run: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from runreel.events import Artifact, Error, State
@@ -176,11 +176,11 @@ def _begin(one: Attempt) -> int:
     return 0 if one.end is None else one.end.time
 
 
-def owners_first(index: Index, register: Register[T], owner: str | None) -> T | None:
-    """The value in force: the owner's where it has one, else the one with the greatest stamp."""
+def owners_first(index: Index, register: Register[T], owners: Collection[str]) -> T | None:
+    """The value in force: the owners' where they have one, else the one with the greatest stamp."""
     offsets = index.record.offsets
-    if len(register) > 1 and owner is not None:
-        when, value = latest(register, offsets, index.process(owner))
+    if len(register) > 1 and owners:
+        when, value = latest(register, offsets, owners)
         if when is not None:
             return value
     return latest(register, offsets)[1]
@@ -282,6 +282,11 @@ class Run(NamedTuple):
     end: End | None
 
 
+def run_owners(index: Index) -> frozenset[str]:
+    """The sessions of the processes that own the run."""
+    return frozenset(one for owner in index.owners for one in index.process(owner))
+
+
 def run(index: Index) -> Run:
     """The run's state: the owner's end stands; others' end holds until a later `step.started`; else the owner's death.
 
@@ -291,8 +296,7 @@ def run(index: Index) -> Run:
     began = least(record.first, record.offsets) or least(record.began, record.offsets)
     end = None
     if index.owners:
-        process = {one for owner in index.owners for one in index.process(owner)}
-        end = _end(latest(record.ends, record.offsets, process))
+        end = _end(latest(record.ends, record.offsets, run_owners(index)))
     if end is None and record.ends:
         when, ended = _outside(index, record.ends)
         if when is not None and not any(stamp(record.offsets, *item) > when for item in record.going.items()):

@@ -201,6 +201,14 @@ class Tally:
             key = max(executions, key=lambda one: (_latest_point(executions[one], offsets), one), default="")
         return {name: _summary(by_session, offsets) for name, by_session in sorted(executions.get(key, {}).items())}
 
+    def count(self, event: Event, name: str) -> int:
+        """How many points of the series `name` the session of `event` has said before: where implicit indices go on."""
+        path = event.subject or ""
+        execution = event.execution or (joined_execution(event.run, path) if path else "")
+        names = self._kept.series.get(path, {}).get(execution, {})
+        points = names.get(name, {}).get(event.session or "")
+        return 0 if points is None else points.count
+
     def progress(self, path: str, execution: str | None, offsets: Offsets) -> Done | None:
         """How far a step's execution is; None where it has said nothing, and for no execution."""
         return latest(self._kept.progress.get(path, {}).get(execution or "", {}), offsets)[1]

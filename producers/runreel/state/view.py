@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any
 
 from runreel.codec import iso
 from runreel.events import Error
 from runreel.state import rules
+from runreel.state.growing import Growing
 from runreel.state.looks import Looks
 from runreel.state.records import Output, Session, Step, View
 from runreel.state.registers import Register, corrected, latest
 from runreel.state.rules import Attempt, Input
 from runreel.state.touched import RUN, Part
 
-if TYPE_CHECKING:
-    from runreel.state.run import RunState
-
 _FIELDS = ("pipeline", "experiment", "owner")
 
 
-def render(state: RunState, looks: Looks) -> dict[str, Any]:
+def render(state: Growing, looks: Looks) -> dict[str, Any]:
     """The whole view (`RunState.view`)."""
     record = state.record
     view = _run(state, looks)
@@ -32,7 +31,7 @@ def render(state: RunState, looks: Looks) -> dict[str, Any]:
     return view
 
 
-def render_part(state: RunState, part: Part, looks: Looks) -> dict[str, Any] | None:
+def render_part(state: Growing, part: Part, looks: Looks) -> dict[str, Any] | None:
     """One part (`RunState.view_part`)."""
     kind, key = part
     record = state.record
@@ -68,13 +67,13 @@ def _error(error: Error | None) -> dict[str, str] | None:
 # -- the run
 
 
-def _run(state: RunState, looks: Looks) -> dict[str, Any]:
+def _run(state: Growing, looks: Looks) -> dict[str, Any]:
     record, index, offsets = state.record, state.index, state.record.offsets
-    standing = rules.run(index)
+    standing, owners = rules.run(index), rules.run_owners(index)
     ended = standing.end is not None
     words = sorted(
         record.started.items(),
-        key=lambda item: (item[0] in index.owners, corrected(offsets, item[0], item[1][0]), item[0], item[1][1]),
+        key=lambda item: (item[0] in owners, corrected(offsets, item[0], item[1][0]), item[0], item[1][1]),
         reverse=True,
     )
     fields = {name: next((value for _, word in words if (value := getattr(word[2], name))), "") for name in _FIELDS}
@@ -99,8 +98,8 @@ def _run(state: RunState, looks: Looks) -> dict[str, Any]:
         "error": None if standing.end is None else _error(standing.end.error),
         "eta": None,
         "median": looks.medians.get("run"),
-        "params": _values(state, record.params, None),
-        "tags": _values(state, record.tags, None),
+        "params": _values(state, record.params, owners),
+        "tags": _values(state, record.tags, owners),
         "origin": next((word[2].origin for _, word in words if word[2].origin is not None), None),
         "environment": next((word[2].environment for _, word in words if word[2].environment), {}),
         "inputs": [_input(one) for one in rules.inputs(index, record.inputs)],
@@ -114,7 +113,7 @@ def _run(state: RunState, looks: Looks) -> dict[str, Any]:
     }
 
 
-def _run_stalled(state: RunState, looks: Looks) -> bool:
+def _run_stalled(state: Growing, looks: Looks) -> bool:
     """Whether the owner has stalled; of a run without one, whether all that still go on have."""
     now, index, sessions = looks.now, state.index, state.record.sessions
     if now is None:
@@ -135,24 +134,14 @@ def _problem(time: int, session: str, seq: int, text: str) -> dict[str, Any]:
     return {"time": iso(time), "session": session, "seq": seq, "text": text}
 
 
-def _values(state: RunState, registers: dict[str, Register[Any]], owner: str | None) -> dict[str, Any]:
-    """Params or tags: the owner's value where it has one, else the one with the greatest stamp."""
-    index = state.index
-    if owner is not None or not index.owners:
-        return {key: rules.owners_first(index, register, owner) for key, register in sorted(registers.items())}
-    return {key: _run_value(state, register) for key, register in sorted(registers.items())}
-
-
-def _run_value(state: RunState, register: Register[Any]) -> Any:
-    offsets = state.record.offsets
-    when, value = latest(register, offsets, state.index.owners)
-    return value if when is not None else latest(register, offsets)[1]
+def _values(state: Growing, registers: dict[str, Register[Any]], owners: Collection[str]) -> dict[str, Any]:
+    return {key: rules.owners_first(state.index, register, owners) for key, register in sorted(registers.items())}
 
 
 # -- steps
 
 
-def _step(state: RunState, path: str, step: Step, looks: Looks) -> dict[str, Any]:
+def _step(state: Growing, path: str, step: Step, looks: Looks) -> dict[str, Any]:
     index, offsets = state.index, state.record.offsets
     attempts = rules.attempts(index, step)
     last = attempts[-1] if attempts else None
@@ -167,7 +156,7 @@ def _step(state: RunState, path: str, step: Step, looks: Looks) -> dict[str, Any
     if total is None:
         total = next((one[1] for one in (declared, expected) if one is not None and one[1] is not None), None)
     shown = [_attempt(state, one, looks) for one in attempts]
-    owner = None if last is None else last.owner
+    owners = () if last is None or last.owner is None else index.process(last.owner)
     return {
         "state": shown[-1]["state"] if shown else "PENDING",
         "parents": rules.parents(index, path, step, last, used),
@@ -185,13 +174,13 @@ def _step(state: RunState, path: str, step: Step, looks: Looks) -> dict[str, Any
         "lines": None if looks.tally is None else looks.tally.lines(path, last and last.execution, offsets),
         "error": shown[-1]["error"] if shown else None,
         "heartbeat": _step_heartbeat(state, last),
-        "params": _values(state, step.params, owner),
-        "tags": _values(state, step.tags, owner),
+        "params": _values(state, step.params, owners),
+        "tags": _values(state, step.tags, owners),
         "inputs": [_input(one) for one in used],
     }
 
 
-def _attempt(state: RunState, one: Attempt, looks: Looks) -> dict[str, Any]:
+def _attempt(state: Growing, one: Attempt, looks: Looks) -> dict[str, Any]:
     shown: str = one.state
     if shown == "RUNNING" and looks.now is not None and one.owner is not None:
         session = state.record.sessions[state.index.process(one.owner)[-1]]
@@ -206,7 +195,7 @@ def _attempt(state: RunState, one: Attempt, looks: Looks) -> dict[str, Any]:
     }
 
 
-def _step_heartbeat(state: RunState, last: Attempt | None) -> str | None:
+def _step_heartbeat(state: Growing, last: Attempt | None) -> str | None:
     if last is None or last.owner is None or last.end is not None:
         return None
     return _heartbeat(state, state.index.process(last.owner)[-1])
@@ -224,7 +213,7 @@ def _input(one: Input) -> dict[str, Any]:
 
 
 def _progress(
-    state: RunState, path: str, last: Attempt | None, total: Any, unit: Any, looks: Looks
+    state: Growing, path: str, last: Attempt | None, total: Any, unit: Any, looks: Looks
 ) -> dict[str, Any] | None:
     if looks.tally is None:
         return None
@@ -239,7 +228,7 @@ def _progress(
     }
 
 
-def _series(state: RunState, path: str, looks: Looks) -> dict[str, Any] | None:
+def _series(state: Growing, path: str, looks: Looks) -> dict[str, Any] | None:
     if looks.tally is None:
         return None
     step = state.record.steps.get(path)
@@ -247,7 +236,7 @@ def _series(state: RunState, path: str, looks: Looks) -> dict[str, Any] | None:
     return looks.tally.series(path, attempts[-1].execution if attempts else None, state.record.offsets) or None
 
 
-def _all_series(state: RunState, looks: Looks) -> dict[str, Any]:
+def _all_series(state: Growing, looks: Looks) -> dict[str, Any]:
     if looks.tally is None:
         return {}
     found = ((path, _series(state, path, looks)) for path in looks.tally.paths())
@@ -257,7 +246,7 @@ def _all_series(state: RunState, looks: Looks) -> dict[str, Any]:
 # -- artifacts, sessions, visualizations
 
 
-def _artifact(state: RunState, key: str, output: Output, looks: Looks) -> dict[str, Any] | None:
+def _artifact(state: Growing, key: str, output: Output, looks: Looks) -> dict[str, Any] | None:
     offsets = state.record.offsets
     when, declared = rules.declared(state.index, output)
     if when is None or declared is None:
@@ -299,12 +288,12 @@ def _artifact(state: RunState, key: str, output: Output, looks: Looks) -> dict[s
     }
 
 
-def _heartbeat(state: RunState, sid: str) -> str | None:
+def _heartbeat(state: Growing, sid: str) -> str | None:
     pulse = state.record.sessions[sid].pulse
     return None if pulse is None else iso(corrected(state.record.offsets, sid, pulse.time))
 
 
-def _session(state: RunState, sid: str, session: Session, looks: Looks) -> dict[str, Any]:
+def _session(state: Growing, sid: str, session: Session, looks: Looks) -> dict[str, Any]:
     offsets = state.record.offsets
     opened = None if session.opened is None else session.opened[2]
     offset, closed, pulse = offsets.get(sid), rules.closed(session), session.pulse
@@ -329,7 +318,7 @@ def _session(state: RunState, sid: str, session: Session, looks: Looks) -> dict[
     }
 
 
-def _visualization(state: RunState, asked: View) -> dict[str, Any]:
+def _visualization(state: Growing, asked: View) -> dict[str, Any]:
     offsets = state.record.offsets
     requested, made = latest(asked.requested, offsets)[1], latest(asked.finished, offsets)[1]
     return {
