@@ -219,6 +219,14 @@ def test_few_points_come_whole() -> None:
     assert tiles.slice("time", width=100, until=29).time.tolist() == [10, 20]
 
 
+def test_before_its_first_point_a_series_is_empty() -> None:
+    tiles = Tiles()
+    tiles.append([0, 1, 2], [10, 20, 30], [1.0, 2.0, 3.0])
+
+    assert len(tiles.slice("at", 1, 2, 10, until=9).value) == 0
+    assert len(tiles.slice("time", 20, 30, 10, until=9).value) == 0
+
+
 def test_elapsed_counts_seconds_from_the_origin() -> None:
     tiles = Tiles()
     tiles.append([0, 1, 2], [5_000_000, 6_000_000, 7_000_000], [1.0, 2.0, 3.0])

@@ -138,7 +138,7 @@ class Track:
         none: Integers = np.empty(0, np.int64)
         if until is None or size == 0 or self.columns.order == "time":
             end = size if until is None else int(np.searchsorted(time, until, side="right"))
-            return np.zeros(1, np.int64), np.array([end]), none
+            return (np.zeros(1, np.int64), np.array([end]), none) if end else (none, none, none)
         edges = np.arange(0, size, _BLOCK)
         if self._blocks is None:
             self._blocks = np.maximum.reduceat(time, edges), np.minimum.reduceat(time, edges)
