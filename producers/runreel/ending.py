@@ -1,0 +1,65 @@
+"""The end of a process: what is still open is ended, and said."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import os
+import sys
+from typing import Any, Final
+
+from runreel import current, signals
+from runreel.events import Error
+
+INHERITED_WAIT: Final = 1.0  # seconds that a forked child waits for delivery: what is left, its parent's machine ships
+
+_watched_in: set[int] = set()  # processes that end their runs on their way out
+
+
+def watch(*, terminated: bool = False) -> None:
+    """End open runs when this process ends; with `terminated`, also when SIGTERM ends it."""
+    if terminated:
+        signals.watch(_canceled)
+    process = os.getpid()
+    if process in _watched_in:
+        return
+    if not _watched_in:  # a forked child inherits the registration
+        atexit.register(_exit)
+    _watched_in.add(process)
+    # A process of multiprocessing leaves by os._exit after its own finalizers: atexit never comes.
+    if "multiprocessing.util" in sys.modules and _of_multiprocessing():
+        sys.modules["multiprocessing.util"].Finalize(None, _exit, exitpriority=100)
+
+
+def unwatch() -> None:
+    """Give SIGTERM back once no run is open."""
+    if not current.open_runs:
+        signals.unwatch()
+
+
+def _of_multiprocessing() -> bool:
+    process: Any = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def uncaught() -> BaseException | None:
+    """The last exception that nobody caught: it ended the program, or a notebook's cell."""
+    return getattr(sys, "last_value", None)
+
+
+def notebook() -> bool:
+    """Whether somebody types: IPython, a notebook, Python's prompt."""
+    return hasattr(builtins, "__IPYTHON__") or hasattr(sys, "ps1")
+
+
+def _exit() -> None:
+    passing = sys.exc_info()[1]  # multiprocessing's finalizers run while the exception passes
+    for run in reversed(list(current.open_runs.values())):
+        inherited = run.process != os.getpid()
+        run.end(error=passing or run.failure(), timeout=INHERITED_WAIT if inherited else None)
+
+
+def _canceled() -> None:
+    asked = Error(type="SIGTERM", message="the process was told to end")
+    for run in reversed(list(current.open_runs.values())):
+        run.end("CANCELED", asked, INHERITED_WAIT if run.process != os.getpid() else None)

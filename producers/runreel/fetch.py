@@ -1,0 +1,144 @@
+"""An artifact's bytes as a file here: from the spool, a uri, or the server."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+from runreel.artifacts import Artifact
+from runreel.errors import NotFound, NotReachable
+from runreel.servers import server
+from runreel.settings import Settings
+
+T = TypeVar("T")
+
+ANSWER: Final = 60.0  # seconds that a server may be silent
+AGAIN: Final = 0.25  # seconds between two looks
+
+_folders: dict[int, str] = {}  # fetched copies, a folder a process: a forked child must not remove its parent's
+
+
+def fetched(artifact: Artifact, timeout: float, settings: Settings | None) -> Path:
+    """A file with the artifact's bytes; see `Artifact.path`."""
+    if artifact.state == "failed":
+        raise NotFound(f"artifact {artifact.name!r} failed: {artifact.reason}")
+    here = _local(artifact.uri)
+    if here is not None and here.exists():
+        return here
+    target = _target(artifact)
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if artifact.copy is not None and _linked(Path(artifact.copy), target):
+        return target
+    if artifact.uri is not None and artifact.uri.startswith(("http://", "https://")):
+        uri = artifact.uri
+        return _patiently(lambda: _download(uri, target), timeout, artifact.name)
+    address = server(settings or Settings())
+    if not address:
+        way_out = "set RUNREEL_URL, or start `runreel up`"
+        raise NotReachable(f"artifact {artifact.name!r} is not on this machine and no server is known: {way_out}")
+
+    def download() -> Path:
+        number = artifact.id or _find(address, artifact)
+        return _download(f"{address}/api/v1/artifacts/{quote(number)}/content", target)
+
+    return _patiently(download, timeout, artifact.name)
+
+
+def _target(artifact: Artifact) -> Path:
+    folder = artifact.id or quote(artifact.uri or f"{artifact.step}:{artifact.name}", safe="")[-200:]
+    return _folder() / folder / (artifact.file_name or quote(artifact.name, safe=" "))
+
+
+def _folder() -> Path:
+    process = os.getpid()
+    if process not in _folders:
+        _folders[process] = tempfile.mkdtemp(prefix="runreel-")
+        atexit.register(_remove, process)
+    return Path(_folders[process])
+
+
+def _remove(process: int) -> None:
+    if process == os.getpid():
+        shutil.rmtree(_folders.pop(process), ignore_errors=True)
+
+
+def _local(uri: str | None) -> Path | None:
+    """The file behind a uri, if it names one of this machine."""
+    if uri is None:
+        return None
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path))
+    return Path(uri) if not parts.scheme else None
+
+
+def _linked(copy: Path, target: Path) -> bool:
+    """A link to the spool's copy, which may be gone, or go at any moment."""
+    try:
+        os.link(copy, target)
+    except FileExistsError:
+        return True
+    except OSError:
+        try:
+            partial = target.with_name(target.name + ".part")
+            shutil.copyfile(copy, partial)
+            partial.rename(target)
+        except OSError:
+            return False
+    return True
+
+
+def _download(address: str, target: Path) -> Path:
+    partial = target.with_name(target.name + ".part")
+    with urllib.request.urlopen(address, timeout=ANSWER) as answer, partial.open("wb") as file:
+        shutil.copyfileobj(answer, file, 1 << 20)
+    partial.rename(target)
+    return target
+
+
+def _find(address: str, wanted: Artifact) -> str:
+    """The id of the newest output of that name, step or uri in the run's state."""
+    with urllib.request.urlopen(f"{address}/api/v1/runs/{quote(wanted.run)}", timeout=ANSWER) as answer:
+        known = json.load(answer)["artifacts"].values()
+    fitting = [
+        one
+        for one in known
+        if one.get("role") == "output"
+        and (one.get("uri") == wanted.uri if wanted.uri else one.get("name") == wanted.name)
+        and (wanted.step is None or one.get("step") == wanted.step)
+    ]
+    if not fitting:
+        raise NotFound(f"run {wanted.run} has no output {wanted.name!r}")
+    return str(max(fitting, key=lambda one: one.get("version") or 0)["id"])
+
+
+def _patiently(fetch: Callable[[], T], timeout: float, name: str) -> T:
+    """What `fetch` answers; again while it is not there yet, until the time is over."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            return fetch()
+        except NotFound:
+            missing: Exception = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s")
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code not in (404, 409, 425, 503):
+                raise NotReachable(f"artifact {name!r}: the server answers {error.code} ({error.reason})") from None
+            missing = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s ({error.code})")
+        except OSError as error:
+            missing = NotReachable(f"artifact {name!r}: the server does not answer ({error})")
+        if time.monotonic() >= until:
+            raise missing from None
+        time.sleep(AGAIN)
