@@ -1,0 +1,242 @@
+"""Slots -> records, in the order of their claims. A round is read, sealed, and only then taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from runreel.spool.segment import SUFFIX, Segment, load
+from runreel.spool.slots import (
+    AT_FLOAT,
+    AT_INT,
+    PART,
+    POINT,
+    VALUE_INT,
+    VOID,
+    WORDS,
+    First,
+    read_chain,
+)
+
+_CHUNK: Final = 4096
+
+
+class Sink(Protocol):
+    """Who takes the records of a round."""
+
+    def points(self, handle: int, at: list[int] | list[float] | None, time: list[int], value: list[float]) -> None:
+        """Points of one series, in order, columns of the same length."""
+
+    def record(self, slot: int, record: First) -> None:
+        """A longer record."""
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far, about."""
+
+
+class Round:
+    """What one reading came to: it counts once it is committed."""
+
+    def __init__(self, read: int, pending: Iterable[int]) -> None:
+        self.read = read
+        self.pending = set(pending)
+        self.pins: dict[int, set[int]] = {}
+        self.empty = True
+
+
+class Reader:
+    """Reads the slots of one spool. Used by one thread.
+
+    A claimed slot that is not written yet (its writer is between two instructions, or was interrupted there) is
+    *pending*: it is passed over and looked at again in each round; its segment stays.
+
+    Args:
+        read: the first slot that is not sealed.
+        pending: lesser slots that are not sealed either.
+        segments: answers the segments there are, oldest first.
+        abandoned: slots that were claimed and will never be written.
+        ended: the writer has ended: what is not written never will be.
+    """
+
+    def __init__(
+        self,
+        read: int,
+        pending: Iterable[int],
+        segments: Callable[[], Iterable[Segment]],
+        *,
+        abandoned: set[int],
+        ended: bool = False,
+    ) -> None:
+        self.read, self.pending = read, set(pending)
+        self._segments, self._abandoned, self._ended = segments, abandoned, ended
+        self._pins: dict[int, set[int]] = {}  # a pending first slot -> starts of segments that hold its further ones
+
+    def take(self, sink: Sink, slots: int, most: int) -> Round:
+        """Give the records of at most `slots` slots to `sink`, until it holds `most` bytes."""
+        segments = list(self._segments())
+        round_ = Round(self.read, self.pending)
+        round_.pins = {first: set(starts) for first, starts in self._pins.items()}
+        for slot in sorted(self.pending):
+            self._late(segments, slot, sink, round_)
+        left = slots
+        while left > 0 and sink.size < most:
+            segment = next((one for one in segments if one.start <= round_.read < one.end), None)
+            if segment is None:
+                later = next((one.start for one in segments if one.start > round_.read), None)
+                if later is None:
+                    break
+                round_.read = later  # of a dead spool: that segment has gone, all in it was sealed
+                continue
+            count = self._chunk(segments, segment, min(_CHUNK, left), sink, round_, most)
+            if not count:
+                break
+            left -= count
+        round_.empty = round_.read == self.read and round_.pending == self.pending
+        return round_
+
+    def hold(self, round_: Round, slots: Iterable[int]) -> None:
+        """Offer the records of these slots again in the next round; the segments of their whole chains stay."""
+        segments = list(self._segments())
+        for slot in slots:
+            touched: set[int] = set()
+
+            def get(at: int, touched: set[int] = touched) -> memoryview | None:
+                touched.update(one.start for one in segments if one.start <= at < one.end)
+                return _get(segments, at)
+
+            read_chain(slot, get)
+            round_.pending.add(slot)
+            round_.pins[slot] = touched
+        round_.empty = round_.read == self.read and round_.pending == self.pending
+
+    def commit(self, round_: Round) -> None:
+        """What `round_` took is sealed: take it off, and free the segments that hold nothing else."""
+        self.read, self.pending = round_.read, round_.pending
+        settled = {slot for slot in self._abandoned.copy() if slot < self.read and slot not in self.pending}
+        self._abandoned.difference_update(settled)
+        self._pins = {first: starts for first, starts in round_.pins.items() if first in self.pending}
+        pinned = {start for starts in self._pins.values() for start in starts}
+        waiting = sorted(self.pending)
+        for segment in list(self._segments()):
+            if segment.end > self.read:
+                break
+            if segment.start not in pinned and not any(segment.start <= slot < segment.end for slot in waiting):
+                segment.release()
+
+    def _late(self, segments: list[Segment], slot: int, sink: Sink, round_: Round) -> None:
+        if slot in self._abandoned:
+            round_.pending.discard(slot)
+            return
+        raw = _get(segments, slot)
+        number = int.from_bytes(raw[-8:], "little") if raw is not None else 0
+        if number != slot + 1:
+            if self._ended:
+                round_.pending.discard(slot)
+            return
+        self._one(segments, slot, sink)
+        round_.pending.discard(slot)
+
+    def _chunk(self, segments: list[Segment], segment: Segment, most: int, sink: Sink, round_: Round, size: int) -> int:
+        start = round_.read
+        passed = segment.passed  # before the numbers: a slot claimed since is seen as pending, never skipped
+        count = min(most, segment.end - start)
+        words = segment.view(start, count).cast("Q")
+        numbers = words[WORDS - 1 :: WORDS].tolist()
+        whole = numbers == list(range(start + 1, start + count + 1))
+        if not whole and not passed:
+            while count and not numbers[count - 1]:
+                count -= 1
+        if not count:
+            return 0
+        metas = words[0::WORDS].tolist()
+        if whole and metas[0] & 0xFF == POINT and metas.count(metas[0]) == count:
+            _columns(words, metas[0], None, sink)
+            round_.read = start + count
+            return count
+        missing = () if whole else {i for i in range(count) if numbers[i] != start + i + 1}
+        buckets: dict[int, list[int]] = {}
+        done = count
+        for i in range(count):
+            slot, meta = start + i, metas[i]
+            kind = meta & 0xFF
+            if i in missing:
+                self._hole(slot, round_)
+            elif kind == POINT:
+                buckets.setdefault(meta, []).append(i)
+            elif kind == PART:
+                first = (meta >> 8) - 1
+                if first in round_.pending:
+                    round_.pins.setdefault(first, set()).add(segment.start)
+            elif kind != VOID:
+                for same, places in buckets.items():
+                    _columns(words, same, places, sink)
+                buckets.clear()
+                self._one(segments, slot, sink)
+                if sink.size >= size:
+                    done = i + 1
+                    break
+        for same, places in buckets.items():
+            _columns(words, same, places, sink)
+        round_.read = start + done
+        return done
+
+    def _hole(self, slot: int, round_: Round) -> None:
+        if not self._ended and slot not in self._abandoned:
+            round_.pending.add(slot)
+
+    def _one(self, segments: list[Segment], slot: int, sink: Sink) -> None:
+        raw = _get(segments, slot)
+        if raw is None:
+            return
+        words = raw.cast("Q")
+        kind = words[0] & 0xFF
+        if kind == POINT:
+            _columns(words, words[0], None, sink)
+        elif kind not in (PART, VOID):
+            record = read_chain(slot, lambda at: _get(segments, at))
+            if record is not None:
+                sink.record(slot, record)
+
+
+def _get(segments: list[Segment], slot: int) -> memoryview | None:
+    return next((one.view(slot) for one in segments if one.start <= slot < one.end), None)
+
+
+def _columns(words: memoryview, meta: int, places: list[int] | None, sink: Sink) -> None:
+    raw = words.cast("B")
+
+    def column(word: int, kind: Literal["q", "d"]) -> list[int] | list[float]:
+        whole: list[Any] = raw.cast(kind)[word::WORDS].tolist()
+        return whole if places is None else [whole[place] for place in places]
+
+    at = column(2, "q") if meta & AT_INT else column(2, "d") if meta & AT_FLOAT else None
+    value = column(3, "q" if meta & VALUE_INT else "d")
+    sink.points((meta >> 16) & 0xFFFFFFFF, at, column(1, "q"), value)  # type: ignore[arg-type]
+
+
+def dead_segments(folder: Path) -> list[Segment]:
+    """The segments that an ended process left, oldest first.
+
+    Two threads may have made the same one at once; the copy that lost holds nothing.
+    """
+    found: dict[int, Segment] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            segment = load(path)
+        except (OSError, ValueError):
+            continue
+        other = found.get(segment.start)
+        if other is None:
+            found[segment.start] = segment
+        elif _holds(segment):
+            other.release()
+            found[segment.start] = segment
+        else:
+            segment.release()
+    return [found[start] for start in sorted(found)]
+
+
+def _holds(segment: Segment) -> bool:
+    return any(segment.view(segment.start, segment.end - segment.start).cast("Q")[WORDS - 1 :: WORDS].tolist())
