@@ -15,7 +15,7 @@ from typing import Final
 from confluent_kafka import KafkaException, Producer
 
 from runreel.errors import RunreelError, SettingError
-from runreel.hub import Hub
+from runreel.hub import ACKS, Hub
 from runreel.settings import Settings
 from runreel_server import web
 
@@ -133,31 +133,44 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
     prepare(settings.state_dir, "RUNREEL_STATE_DIR")
     prepare(data, "--data")
     settings = settings.replace(store=f"dir:{data}", kafka="")
-    with Hub.lock(settings):
+    with _alone(settings):
         listener = web.bind(settings)
         try:
             broker = Broker()
-            url = web.address(listener)
-            hub = Hub.write(
-                settings,
-                id=str(uuid.uuid4()),
+            hub = Hub(
+                id=Hub.new_id(),
                 kafka=broker.address(),
-                url=url,
+                url=web.address(listener),
                 store=settings.store,
-                acks=str(settings.state_dir / "acks"),
+                acks=str(settings.state_dir / ACKS),
             )
-            settings = settings.replace(kafka=hub.kafka, url=url)
+            settings = settings.replace(kafka=hub.kafka, url=hub.url)
+            services = Services(settings, hub=hub)
             consumers = Consumers(settings, hub)
-            services = Services(settings, hub=hub, url=url)
             consumers.start()
+            hub.write(settings)
             try:
                 yield Machine(hub, web.server(application_of(services)), listener)
             finally:
+                Hub.remove(settings)
                 if not consumers.stop(STOP_SECONDS):
                     log.warning("a consumer did not end in time; what it held is sent again by its emitters")
-                Hub.remove(settings)
         finally:
             listener.close()
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    lock = Hub.hold(settings)
+    if lock is None:
+        other = Hub.find(settings)
+        where = f" at {other.url}" if other else ""
+        way_out = f"another `runreel up` runs with this folder{where}: use that one, or set another folder"
+        raise SettingError("RUNREEL_STATE_DIR", str(settings.state_dir), way_out)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def prepare(folder: Path, setting: str) -> None:

@@ -45,7 +45,7 @@ def command(
         run.finish("FAILED", error=Error(type=type(error).__name__, message=reason))
         click.echo(f"runreel exec: {reason}", err=True)
         sys.exit(126 if isinstance(error, PermissionError) else 127)
-    code = child.wait(lambda text, stream: step.line(text, stream=stream))
+    code = child.wait(lambda text, stream: step.log(text, stream=stream))
     recover(settings)  # what the command's own processes said and could not ship any more
     state, error = outcome(code, child.asked)
     step.finish(state, error=error)
