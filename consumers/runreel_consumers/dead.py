@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from confluent_kafka import Message
-
+from runreel_consumers.messages import Message
 from runreel_consumers.outbox import Outbox
 
 log = logging.getLogger(__name__)

@@ -199,7 +199,7 @@ def test_a_scan_finds_ended_artifacts_of_our_own_partitions(store: DirectoryStor
     assert Finisher(store, events.append).scan() == ["one", "two"]
     assert Finisher(store, events.append, mine=lambda artifact: artifact == "two").scan() == ["two"]
     assert consumer.sink.finisher.scan() == ["one", "two"]
-    consumer.sink.forget([PLACE])
+    consumer.sink.forget([PLACE], ours=True)
     assert consumer.sink.finisher.scan() == []
 
 

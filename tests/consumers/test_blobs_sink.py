@@ -249,7 +249,7 @@ def test_a_partition_that_goes_takes_along_what_is_held_of_it(store: Store, cons
     consumer.sink.opened(other, 2, 0)
     consumer.sink.add(PLACE, [topic.chunk("gone", 0, b"x" * SIZE)])
     consumer.sink.add(other, [topic.chunk("kept", 0, b"y" * 10)])
-    consumer.sink.forget([PLACE])
+    consumer.sink.forget([PLACE], ours=True)
     assert consumer.sink.held == 10
     consumer.sink.flush(Deadline(10))
     assert {key.split("/")[1] for key in keys(store, "staging/")} == {"kept"}

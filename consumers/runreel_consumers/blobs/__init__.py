@@ -3,6 +3,7 @@
 from runreel_consumers.blobs.artifacts import ArtifactInfo, open_artifact, read_info
 from runreel_consumers.blobs.claims import TOKEN_HEADER, Claim, Claims, UploadPart
 from runreel_consumers.blobs.finisher import Finisher
+from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.blobs.sink import BlobSink
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Claim",
     "Claims",
     "Finisher",
+    "Saying",
     "UploadPart",
     "open_artifact",
     "read_info",

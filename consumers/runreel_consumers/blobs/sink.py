@@ -7,10 +7,9 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final, cast
+from typing import Final
 
 import msgspec
-from confluent_kafka import Message
 
 from runreel.chunks import End, Label, decode_end, read_headers
 from runreel.deadline import Deadline
@@ -21,6 +20,7 @@ from runreel_consumers.blobs.finisher import GRACE, Finisher, Say
 from runreel_consumers.blobs.staging import About, Ending, piece_key, staged_of, staging_key
 from runreel_consumers.dead import bury
 from runreel_consumers.loop import Place
+from runreel_consumers.messages import Message
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.partitions import partition_of
 from runreel_consumers.store import Store
@@ -150,8 +150,8 @@ class BlobSink:
         self.finisher.start()
         self._outbox.poll()
 
-    def forget(self, places: Iterable[Place]) -> None:
-        """Discard what is held of partitions that are no longer ours."""
+    def forget(self, places: Iterable[Place], *, ours: bool) -> None:
+        """Discard what is held of partitions that go."""
         gone = set(places)
         self._held = {place: held for place, held in self._held.items() if place not in gone}
         self._partitions = {place: count for place, count in self._partitions.items() if place not in gone}
@@ -226,7 +226,7 @@ class BlobSink:
 
 def _read(message: Message) -> tuple[Label, End | None]:
     value = message.value()
-    label = read_headers(cast("list[tuple[str, bytes | None]] | None", message.headers()))
+    label = read_headers(message.headers())
     if value is None:
         raise CodecError("a message without a value is no chunk")
     return label, decode_end(value) if label.n is None else None

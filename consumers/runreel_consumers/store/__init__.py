@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runreel.errors import SettingError
+from runreel.hub import Hub
 from runreel.settings import Settings
 from runreel_consumers.store.base import Info, Store
 from runreel_consumers.store.directory import DirectoryStore
@@ -13,12 +14,16 @@ _FORMS = "write dir:PATH or s3://bucket/prefix"
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that `RUNREEL_STORE` names. Speaks to nobody: `Store.check` does.
+    """The store that `RUNREEL_STORE` names, else that of this machine's `runreel up`.
+
+    Speaks to no server: `Store.check` does.
 
     Raises:
         SettingError: there is none, or it cannot be one; names the setting and the way out.
     """
     address = settings.store
+    if not address and (hub := Hub.find(settings)) is not None:
+        address = hub.store
     if address.startswith("dir:") and address[4:]:
         return DirectoryStore(address[4:])
     if address.startswith("s3://"):

@@ -56,21 +56,26 @@ def plan(
     smallest = smallest_part(sum(sizes), smallest, most)
     largest = max(largest, 2 * smallest)
     run: list[Slice] = []
+    gathered = 0
     for piece, size in enumerate(sizes):
+        if not size:
+            continue
         start = 0
         if run:
-            start = smallest - sum(cut.length for cut in run)
+            start = smallest - gathered
             if size - start < smallest:  # what would be left is too small to be copied: all of it joins the run
                 start = size
             run.append(Slice(piece, 0, start))
-            if sum(cut.length for cut in run) < smallest:
+            gathered += start
+            if gathered < smallest:
                 continue
             yield Part(tuple(run), copy=False)
-            run = []
+            run, gathered = [], 0
         if size - start >= smallest:
             yield from _copies(piece, start, size - start, largest)
         elif size > start:
             run.append(Slice(piece, start, size - start))
+            gathered += size - start
     if run:
         yield Part(tuple(run), copy=False)
 
