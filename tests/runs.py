@@ -12,6 +12,7 @@ import msgspec
 from runreel import events as ev
 from runreel.codec import encode_data
 from runreel.events import Event
+from runreel.state import RunState, fold
 
 RUN = "0192f3c1-a7e2-7c31-9d1e-5a0c8f0b7d11"
 START = 1_795_338_000_000_000
@@ -113,6 +114,11 @@ class Voice:
     def beat(self, interval: float = 5.0, spool: int = 0) -> Event:
         """Give a sign of life."""
         return self.say(ev.HEARTBEAT, ev.Heartbeat(interval=interval, said=self.last, spool=spool))
+
+
+def told(*voices: Voice, until: int | None = None) -> RunState:
+    """The state of what these voices have said."""
+    return fold([event for voice in voices for event in voice.events], until)
 
 
 def shuffled(random: Random, events: Sequence[Event]) -> list[Event]:
@@ -262,7 +268,15 @@ class _Story:
     def use(self, voice: Voice) -> None:
         random, place = self.random, self.place(voice)
         path, name, key = random.choice(self.artifacts) if self.artifacts else ("z", "later", "0" * 32)
-        by = random.choice(({"id": key}, {"step": path, "name": name}, {"uri": f"file:///{key}"}, {"name": name}))
+        by = random.choice(
+            (
+                {"id": key},
+                {"uri": f"content/{key}"},
+                {"step": path, "name": name},
+                {"uri": f"file:///{key}"},
+                {"name": name},
+            )
+        )
         voice.input(place.get("subject"), place.get("execution"), **by)
 
     def tell(self, voice: Voice) -> None:
@@ -286,7 +300,9 @@ class _Story:
         random = self.random
         if self.artifacts and random.random() < 0.4:
             key = random.choice(self.artifacts)[2]
-            outcome = random.choice(({"sha256": "00"}, {"failed": "sha256 differs"}, {"incomplete": True}))
+            outcome = random.choice(
+                ({"sha256": "00", "uri": f"content/{key}"}, {"failed": "sha256 differs"}, {"incomplete": True})
+            )
             self.once(ev.ARTIFACT_STORED, {"id": key, **outcome})
         elif random.random() < 0.5:
             offset = random.choice((-90 * SECOND, 7 * SECOND, 0))

@@ -160,7 +160,7 @@ class Index:
         self._placed[key] = (entry, names)
         for wish in names:
             found = self._outputs.get(wish)
-            if found is None:
+            if not found:
                 self._outputs[wish] = [entry]
             elif entry > found[-1]:  # the newest: nearly always
                 found.append(entry)
