@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 from runreel.hub import Hub
 
@@ -22,11 +22,14 @@ from runreel_consumers.blobs.claims import Claims
 from runreel_consumers.brokers import HubTopics, TopicIds, admin, client_config
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import open_store
-from runreel_server.asgi.content import Bytes
-from runreel_server.asgi.uploads import PATH
 from runreel_server.feed import Feed, LiveRuns
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS: Final = 10.0
+UPLOADS: Final = "/api/v1/uploads/"
+"""Where claimed bytes are sent, an artifact's id behind it."""
+
+Bytes = Callable[[int, int | None], Iterator[bytes]]
+"""(start, length) -> the bytes from there."""
 
 
 class Services:
@@ -50,7 +53,9 @@ class Services:
         self.reader = Reader(self.store)
         self.runs = LiveRuns()
         embedded = hub is not None and settings.kafka == hub.kafka
-        config = client_config(settings, settings.kafka) if settings.kafka else None
+        # The built-in broker answers a fetch only when its wait is over: a short one is what makes a page live.
+        wait = {"fetch_wait_max_ms": 20} if embedded else {}
+        config = client_config(settings, settings.kafka, **wait) if settings.kafka else None
         identities = None
         if config is not None:
             identities = (
@@ -65,7 +70,7 @@ class Services:
             runs=self.runs,
         )
         self.outbox = Outbox(settings, settings.kafka)
-        self.claims = Claims(self.store, self.say, lambda artifact: f"{self.url}{PATH}{artifact}")
+        self.claims = Claims(self.store, self.say, lambda artifact: f"{self.url}{UPLOADS}{artifact}")
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Begin to follow Kafka; `loop` is the event loop of the streams."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
 from runreel_server.asgi import ranges
 from runreel_server.asgi.http import Request
-
-Bytes = Callable[[int, int | None], Iterator[bytes]]
-"""(start, length) -> the bytes from there."""
+from runreel_server.services import Bytes
 
 Find = Callable[[str], tuple[dict[str, Any], Bytes]]
 """An artifact's id -> what is known of it (`name`, `media_type`, `size`, `sha256`), and a way to its bytes."""

@@ -10,7 +10,6 @@ from typing import Final
 from runreel_consumers.blobs.claims import TOKEN_HEADER
 from runreel_server.asgi.http import Gone, Request
 
-PATH: Final = "/api/v1/uploads/"
 AHEAD: Final = 8
 """Pieces that are held between the client and the store: memory is one budget, whatever the size."""
 

@@ -148,9 +148,12 @@ class Feed:
 
     def recent(self, run: str) -> list[Event]:
         """The newest events of a run, as far as the tail has them in memory."""
+        return [event for _, event in _events(self.taken(run)) if event.run == run]
+
+    def taken(self, run: str) -> list[Taken]:
+        """The newest messages of a run as they came, in the order of the log."""
         with self._lock:
-            taken = self._recent.of(run)
-        return [event for _, event in _events(taken) if event.run == run]
+            return self._recent.of(run)
 
     def _open(self, live: LiveRun) -> None:
         deadline = time.monotonic() + OPEN_SECONDS

@@ -20,6 +20,7 @@ from runreel_server.stream.frames import delta, snapshot
 
 MOST_POINTS: Final = 40
 MOST_LINES: Final = 50
+MOST_MADE: Final = 100
 
 Json = dict[str, Any]
 
@@ -155,6 +156,7 @@ class LiveRun:
                 change["lines"] = {"count": self._line_count, "last": self._lines[:]}
             start, self.position = self.position, self._moved()
             self._made.append(delta(self.name, start, self.position, change))
+            del self._made[:-MOST_MADE]  # where nobody watches, nobody drains
             self._forget()
             return True
 

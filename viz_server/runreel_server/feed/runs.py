@@ -15,6 +15,8 @@ NAME: Final = "runs"
 MOST: Final = 2_000
 """Summaries that a snapshot holds: the newest; the list itself is paged over HTTP."""
 
+MOST_MADE: Final = 100
+
 Json = dict[str, Any]
 
 
@@ -65,6 +67,7 @@ class LiveRuns:
                 return False
             start, self.position = self.position, self._at
             self._made.append(delta(NAME, start, self.position, {"patch": {"runs": self._changed}}))
+            del self._made[:-MOST_MADE]  # where nobody watches, nobody drains
             self._changed = {}
             return True
 

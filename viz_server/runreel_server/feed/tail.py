@@ -44,12 +44,12 @@ class Tail:
         take: Callable[[list[Taken]], None],
     ) -> None:
         self._config = {
+            "fetch.wait.max.ms": 100,
             **config,
             "group.id": "runreel-server",  # librdkafka wants one; nothing is ever committed in it
             "enable.auto.commit": False,
             "enable.partition.eof": False,
             "auto.offset.reset": "earliest",  # what is no longer there is in the archive
-            "fetch.wait.max.ms": 100,
             "topic.metadata.refresh.interval.ms": 10_000,
         }
         self._topics, self._identities, self._starts, self._take = list(topics), identities, starts, take

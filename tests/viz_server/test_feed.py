@@ -1,0 +1,296 @@
+"""The feed: the archive and Kafka's tail joined, live, for whoever looks. On librdkafka's built-in broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from runreel import codec, ids
+from runreel import events as ev
+from runreel.errors import NotFound
+from runreel.settings import Settings
+from runreel.state import RunState, Tally
+from runreel_consumers.archive.positions import Position
+from runreel_consumers.brokers import HubTopics
+from runreel_server.feed import Feed, LiveRuns
+from runreel_server.feed import feed as feed_module
+from runreel_server.problems import Problem
+from runreel_server.up import Broker
+from support import wait_for
+
+
+class Emitter:
+    """Says events of one session straight to a topic."""
+
+    def __init__(self, broker: str, run: str | None = None) -> None:
+        self.run, self.session, self.seq = run or ids.new_run(), ids.new_session(), 0
+        self.said: list[ev.Event] = []
+        self._producer = Producer({"bootstrap.servers": broker, "partitioner": "murmur2_random", "log_level": 0})
+
+    def event(self, kind: str, data: Any, subject: str | None = None, execution: str | None = None) -> ev.Event:
+        """The session's next event, not yet sent."""
+        seq, self.seq = self.seq, self.seq + 1
+        event = ev.Event(
+            type=kind,
+            run=self.run,
+            time=time.time_ns() // 1000,
+            id=f"{self.session}-{seq}",
+            source="/default/test",
+            session=self.session,
+            seq=seq,
+            subject=subject,
+            execution=execution,
+            data=codec.encode_data(data),
+        )
+        self.said.append(event)
+        return event
+
+    def send(self, *events: ev.Event) -> None:
+        """Have the broker take these events."""
+        for event in events:
+            self._producer.produce("runreel.events", codec.encode(event), key=event.run)
+        assert self._producer.flush(10) == 0
+
+    def begin(self) -> None:
+        """Open the session and start the run."""
+        opened = self.event(ev.SESSION_OPENED, ev.SessionOpened(role="owner", host="h", pid=1))
+        self.send(opened, self.event(ev.RUN_STARTED, ev.RunStarted(pipeline="p")))
+
+    def step(self, path: str) -> ev.Event:
+        """A step starts."""
+        return self.event(ev.STEP_STARTED, ev.StepStarted(), path, f"e-{path}")
+
+    def points(self, path: str, name: str, *values: float) -> ev.Event:
+        """Points without an index."""
+        now = time.time_ns() // 1000
+        data = ev.Metrics(name=name, time=[now + i for i in range(len(values))], value=list(values))
+        return self.event(ev.METRICS, data, path, f"e-{path}")
+
+
+class Archive:
+    """An archive that holds what a test gives it."""
+
+    def __init__(self) -> None:
+        self.events: list[ev.Event] = []
+        self.ends: dict[tuple[str, int], Position] = {}
+        self.loads = 0
+        self.loading: Callable[[], None] = lambda: None
+
+    def end(self, topic_ids: Mapping[str, str] | None = None) -> dict[tuple[str, int], Position]:
+        """As the reader's."""
+        return self.ends
+
+    def points(self, run: str, keys: Any) -> dict[Any, Any]:
+        """No series are stored."""
+        return {}
+
+    def history(self, run: str) -> tuple[RunState, Tally]:
+        """What is stored of a run."""
+        self.loads += 1
+        self.loading()
+        state, tally = RunState(run), Tally(run)
+        for event in self.events:
+            if event.run == run:
+                state.apply(event)
+                tally.apply(event)
+        return state, tally
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    """A broker for this module."""
+    held = Broker()
+    yield held.address()
+    del held
+
+
+@pytest.fixture
+def archive() -> Archive:
+    """An empty archive."""
+    return Archive()
+
+
+@pytest.fixture
+def feed(broker: str, archive: Archive) -> Iterator[Feed]:
+    """A feed that follows the broker."""
+    made = Feed(
+        Settings(environ={}),
+        reader=archive,  # type: ignore[arg-type]
+        history=archive.history,
+        config={"bootstrap.servers": broker, "fetch.wait.max.ms": 10, "log_level": 0},
+        identities=HubTopics("hub"),
+        runs=LiveRuns(),
+    )
+    made.start()
+    yield made
+    made.close()
+
+
+def opened(feed: Feed, run: str) -> Any:
+    """The live run, as soon as the tail has heard of it."""
+
+    def look() -> Any:
+        try:
+            return feed.live(run)
+        except NotFound:
+            return None
+
+    return wait_for(look, what=f"run {run} on the tail")
+
+
+def test_a_run_is_seen_live_and_changes_are_told_as_frames(feed: Feed, broker: str) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    live = opened(feed, emitter.run)
+    assert live.view()["state"] == "RUNNING"
+    emitter.send(emitter.step("train"))
+    frames = wait_for(lambda: [frame for frame in live.drain() if b'"train"' in frame.body])
+    data = json.loads(frames[-1].body.split(b"data: ")[1])
+    assert data["patch"]["steps"]["train"]["state"] == "RUNNING"
+    assert data["position"] == live.position
+
+
+def test_what_the_archive_has_and_what_the_tail_brings_are_one_run(feed: Feed, broker: str, archive: Archive) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    both = emitter.step("both")
+    archive.events = [*emitter.said, both]  # the archive has a part, the tail all of it, and more
+    emitter.send(both, emitter.step("tail"))
+    live = opened(feed, emitter.run)
+    wait_for(lambda: set(live.view()["steps"]) == {"both", "tail"})
+    assert live.view()["events"] == 4
+    assert live.view()["missing"] == []
+
+
+def test_what_comes_while_the_archive_is_read_is_not_lost(feed: Feed, broker: str, archive: Archive) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    opened(feed, emitter.run)
+    other = Emitter(broker)
+    other.begin()
+    wait_for(lambda: feed.recent(other.run))
+    heard = feed.heard
+
+    def while_loading() -> None:
+        archive.loading = lambda: None
+        other.send(other.step("late"))
+        wait_for(lambda: feed.heard > heard)
+
+    archive.loading = while_loading
+    assert "late" in feed.live(other.run).view()["steps"]
+
+
+def test_a_run_that_nobody_knows_is_not_found(feed: Feed) -> None:
+    with pytest.raises(NotFound, match="no run"):
+        feed.live(ids.new_run())
+
+
+def test_points_of_the_tail_join_the_series_once(feed: Feed, broker: str) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    first = emitter.points("train", "loss", 3.0, 2.0)
+    emitter.send(emitter.step("train"), first)
+    opened(feed, emitter.run)
+    wait_for(lambda: len(feed.recent(emitter.run)) == 4)
+    series = feed.series(emitter.run).get([("e-train", "loss")])["e-train", "loss"]
+    emitter.send(first, emitter.points("train", "loss", 1.0))
+    wait_for(lambda: len(series.tiles) == 3)
+    assert series.tiles.columns.value.tolist() == [3.0, 2.0, 1.0]
+    assert series.tiles.columns.at.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_delta_holds_points_and_lines_in_bounds(feed: Feed, broker: str) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    live = opened(feed, emitter.run)
+    wait_for(lambda: live.position == live.at)
+    count = 500
+    lines = ev.Logs(time=list(range(count)), level=["INFO"] * count, text=[f"line {i}" for i in range(count)])
+    emitter.send(
+        emitter.step("train"),
+        emitter.points("train", "loss", *map(float, range(1000)), float("nan")),
+        emitter.event(ev.LOGS, lines, "train", "e-train"),
+    )
+    found: dict[str, Any] = {"points": 0, "lines": 0}
+
+    def told() -> bool:
+        for frame in live.drain():
+            data = json.loads(frame.body.split(b"data: ")[1])
+            for columns in data.get("points", {}).values():
+                assert len(columns["value"]) <= 40
+                found["points"] += len(columns["value"])
+                found["last"] = columns["value"][-1]
+            assert len(data.get("lines", {}).get("last", [])) <= 50
+            found["lines"] += data.get("lines", {}).get("count", 0)
+        return found["points"] > 0 and found["lines"] == count
+
+    wait_for(told)
+    assert found["last"] == "NaN"
+    assert live.view()["series"]["train"]["loss"]["count"] == 1001
+
+
+def test_a_run_nobody_looks_at_is_forgotten_and_opened_again(
+    feed: Feed, broker: str, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    opened(feed, emitter.run)
+    monkeypatch.setattr(feed_module, "KEPT_SECONDS", 0.0)
+    wait_for(lambda: emitter.run not in feed._lives)
+    loads = archive.loads
+    assert feed.live(emitter.run).view()["state"] == "RUNNING"
+    assert archive.loads == loads + 1
+
+
+def test_a_tail_that_has_forgotten_waits_for_the_archive(
+    feed: Feed, broker: str, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the tail's memory has dropped must be in the archive before a run is shown."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    wait_for(lambda: feed.recent(emitter.run))
+    feed._recent._most = 1  # the memory holds next to nothing from now on
+    emitter.send(emitter.step("gone"))
+    wait_for(lambda: not feed.recent(emitter.run))
+    partition = next(iter(number for topic, number in feed._recent.lost() if topic == "runreel.events"))
+    ends = {key: Position(0, key[1], 0) for key in feed._recent.lost()}
+    archive.ends = dict(ends)
+    monkeypatch.setattr(feed_module, "OPEN_SECONDS", 5.0)
+
+    def catches_up() -> None:
+        if archive.loads == 2:  # the second look: now the archive has it all
+            archive.events = list(emitter.said)
+            archive.ends = {key: Position(0, key[1], 1 << 40) for key in ends}
+
+    archive.loading = catches_up
+    assert "gone" in feed.live(emitter.run).view()["steps"]
+    assert archive.loads >= 2
+    assert partition >= 0
+
+
+def test_channels_are_runs_and_the_list_of_runs_and_nothing_else(feed: Feed) -> None:
+    async def test() -> None:
+        assert (await feed.channel("runs")).name == "runs"
+        with pytest.raises(Problem, match="run:ID or runs"):
+            await feed.channel("everything")
+        with pytest.raises(NotFound):
+            await feed.channel(f"run:{ids.new_run()}")
+
+    asyncio.run(test())
+
+
+def test_summaries_of_the_catalog_reach_the_list(feed: Feed, broker: str) -> None:
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    run = ids.new_run()
+    for position, state in (("2", "RUNNING"), ("3", "SUCCEEDED"), ("1", "PENDING")):
+        body = json.dumps({"id": run, "state": state, "position": position})
+        producer.produce("runreel.runs", body, key=run, partition=0)
+    assert producer.flush(10) == 0
+    wait_for(lambda: feed.runs.summary(run))
+    wait_for(lambda: feed.runs.advance() or feed.runs.position)
+    assert json.loads(feed.runs.take().body.split(b"data: ")[1])["state"]["runs"][run]["state"] == "SUCCEEDED"
