@@ -7,12 +7,14 @@ import socket
 import time
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from runreel.settings import Settings
-from runreel.spool.lock import Lock, acquire, held_here, is_held
+
+if TYPE_CHECKING:
+    from runreel.spool.lock import Lock  # the spool ships to the hub: it imports this module, not the other way round
 
 FILE: Final = "hub.json"
 LOCK: Final = "hub.lock"
@@ -53,6 +55,8 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             OSError: the state folder cannot be made or written.
         """
+        from runreel.spool.lock import acquire
+
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         return acquire(settings.state_dir / LOCK, create=True)
 
@@ -73,6 +77,8 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def find(settings: Settings) -> Hub | None:
         """The hub that runs on this machine now, or None."""
+        from runreel.spool.lock import held_here, is_held
+
         lock = settings.state_dir / LOCK
         try:
             hub = msgspec.json.decode((settings.state_dir / FILE).read_bytes(), type=Hub)
