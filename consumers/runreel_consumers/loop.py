@@ -79,8 +79,9 @@ class Sink(Protocol):
     def tick(self) -> None:
         """Do what time alone asks for; called several times a second."""
 
-    def forget(self, places: Iterable[Place]) -> None:
-        """Partitions are no longer ours: discard what is held of them."""
+    def forget(self, places: Iterable[Place], *, ours: bool) -> None:
+        """Partitions go: discard what is held of them. `ours`: they are until this returns, so that views kept beside
+        the objects may still be written; else another member may have them already."""
 
     def close(self, deadline: Deadline) -> None:
         """End own threads and clients; nothing more is added."""
@@ -115,6 +116,7 @@ class Loop:
             partition_assignment_strategy="roundrobin",
             topic_metadata_refresh_interval_ms=10_000,
             fetch_wait_max_ms=100,
+            allow_auto_create_topics=not grouped,
         )
         self._next: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
@@ -147,7 +149,11 @@ class Loop:
             callbacks = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_lost}
             self._consumer.subscribe(list(self._sink.topics), **callbacks)
             return
-        counts = partitions_of_topics(self._consumer, self._sink.topics)
+        counts: dict[str, int] = {}
+        while not all(counts.get(topic) for topic in self._sink.topics):  # the first to ask has them made
+            if self._stop.wait(0.0 if not counts else _BACKOFF[0]):
+                return
+            counts = partitions_of_topics(self._consumer, self._sink.topics)
         mine = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
         self._on_assign(self._consumer, mine)
 
@@ -318,7 +324,7 @@ class Loop:
             self._committed.pop(place, None)
             if identities[place.topic] != place.identity:
                 log.warning("topic %s was deleted and made again: reading it from its beginning", place.topic)
-                self._sink.forget([place])
+                self._sink.forget([place], ours=True)
                 place, expected = Place(place.topic, place.partition, identities[place.topic]), None
                 if place.partition >= counts[place.topic]:
                     continue
@@ -335,15 +341,15 @@ class Loop:
             self._flush(Deadline(SESSION_SECONDS / 2))
         except NotReachable as error:
             log.warning("what was not stored is left to the next owner: %s", error)
-        self._drop(partitions)
+        self._drop(partitions, ours=True)
 
     def _on_lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        self._drop(partitions)
+        self._drop(partitions, ours=False)
 
-    def _drop(self, partitions: Iterable[TopicPartition]) -> None:
+    def _drop(self, partitions: Iterable[TopicPartition], *, ours: bool) -> None:
         gone = {(tp.topic, tp.partition) for tp in partitions}
         places = [place for place in self._next if (place.topic, place.partition) in gone]
-        self._sink.forget(places)
+        self._sink.forget(places, ours=ours)
         for place in places:
             del self._next[place]
             self._committed.pop(place, None)
@@ -383,7 +389,7 @@ class Loop:
             self._flush(deadline)
         except NotReachable as error:
             log.warning("what was not stored is left to the next one: %s", error)
-        self._drop([TopicPartition(place.topic, place.partition) for place in self._next])
+        self._drop([TopicPartition(place.topic, place.partition) for place in self._next], ours=True)
         try:
             self._sink.close(deadline)
         finally:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from runreel.events import Event
+from runreel.deadline import Deadline
+from runreel.state.intervals import Intervals, add
+from runreel_consumers.archive.followers import Batch, Follower
 
 
-class Acks:
+class Acks(Follower):
     """The folder that the archive writes and the emitters of this machine read.
 
-    One file a session, `<session>`: a decimal seq, up to and with which all of the session is in the archive.
+    One file a session, `<session>`: a decimal seq, up to and with which all of the session is in the archive. There is
+    none before its seq 0 is stored. A file is replaced whole: a reader sees the old number or the new one.
 
     Args:
         folder: where the files lie; made where it is not there.
@@ -21,51 +24,31 @@ class Acks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._upto: dict[str, int] = {}
-        self._beyond: dict[str, set[int]] = {}
+        self._stored: dict[str, Intervals] = {}
 
-    def stored(self, events: Iterable[Event]) -> None:
-        """Tell what was stored now. Each file is replaced whole: a reader sees the old number or the new one."""
-        changed = set()
-        for event in events:
-            session, seq = event.session, event.seq
-            if session is None or seq is None:
-                continue
-            upto = self._upto.get(session)
-            if upto is None:
-                upto = self._upto[session] = self._read(session)
-            if seq == upto + 1:
-                self._upto[session] = seq
-                changed.add(session)
-            elif seq > upto:
-                self._beyond.setdefault(session, set()).add(seq)
-            else:
-                changed.add(session)  # a repeat of what is stored: its sender has not seen the file
-        for session in changed:
-            self._advance(session)
-            self._write(session)
+    def stored(self, batches: Sequence[Batch], deadline: Deadline) -> None:
+        """Write the files of all sessions that were heard, also of those that repeat themselves: they have not seen
+        theirs."""
+        heard = set()
+        for event in (event for batch in batches for event in batch.events):
+            if event.session is not None and event.seq is not None:
+                stored = self._stored.get(event.session)
+                if stored is None:
+                    stored = self._stored[event.session] = self._read(event.session)
+                add(stored, event.seq)
+                heard.add(event.session)
+        for session in heard:
+            stored = self._stored[session]
+            if stored[0] == 0:
+                self._write(session, stored[1])
 
-    def _advance(self, session: str) -> None:
-        beyond = self._beyond.get(session)
-        if not beyond:
-            return
-        upto = self._upto[session]
-        while upto + 1 in beyond:
-            upto += 1
-        self._upto[session] = upto
-        left = {seq for seq in beyond if seq > upto}
-        if left:
-            self._beyond[session] = left
-        else:
-            del self._beyond[session]
-
-    def _read(self, session: str) -> int:
+    def _read(self, session: str) -> Intervals:
         try:
-            return int((self._folder / session).read_text())
+            return [0, int((self._folder / session).read_text())]
         except (FileNotFoundError, ValueError):
-            return -1
+            return []
 
-    def _write(self, session: str) -> None:
+    def _write(self, session: str, seq: int) -> None:
         new = self._folder / f".{session}.new"
-        new.write_text(str(self._upto[session]))
+        new.write_text(str(seq))
         os.replace(new, self._folder / session)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from runreel.events import Logs
 
@@ -18,7 +19,7 @@ COLUMNS: Final = ("time", "since", "session", "seq", "subject", "execution", "ro
 SCAN: Final = 100_000
 """The most lines that one slice of a search looks at."""
 
-_FIRST_CHUNK: Final = 64
+_FIRST_CHUNK, _LARGEST_CHUNK = 64, 2_048
 _decoder = msgspec.json.Decoder(Logs)
 
 Stamp = tuple[int, str, int, int]
@@ -26,7 +27,7 @@ Stamp = tuple[int, str, int, int]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of a run's log.
+    """One line of a run's log. `time` is corrected by the session's clock offset, where offsets were given.
 
     `escaped`: the text holds bytes that are not UTF-8 as `\\xNN`. `more`: the text goes on in the session's next event.
     """
@@ -81,59 +82,94 @@ def parse_cursor(text: str) -> Stamp:
         ValueError: it is none.
     """
     try:
-        time, session, seq, row = text.rsplit("-", 3) if text.count("-") > 3 else text.split("-")
+        time, rest = text.split("-", 1)
+        session, seq, row = rest.rsplit("-", 2)
         return (int(time), session, int(seq), int(row))
     except ValueError:
         raise ValueError(f"cursor {text!r} is none: take `before` or `after` of an answer") from None
 
 
-class Source:
-    """The log rows of one table, and how to get at their data.
+class Source(Protocol):
+    """Lines in blocks: an event, or a group of stored rows. Block i has lines from `since[i]` to `until[i]`."""
+
+    since: npt.NDArray[np.int64]
+    until: npt.NDArray[np.int64]
+    total: int
+
+    def lines(self, block: int) -> list[Line]:
+        """The lines of one block."""
+
+    def release(self) -> None:
+        """All blocks were read: let go of what was kept for them."""
+
+
+class EventLines:
+    """The lines of one table of log events.
 
     Args:
         rows: rows of kind logs with `COLUMNS`.
-        data: answers the `data` of those rows, in the same order; asked at most once.
+        data: answers the `data` of those rows, in the same order.
+        keep: which rows count, as a mask.
+        offsets: clock offsets by session, microseconds.
     """
 
-    def __init__(self, rows: pa.Table, data: Callable[[], Sequence[str]]) -> None:
-        self.rows, self._fetch = rows, data
+    def __init__(
+        self, rows: pa.Table, data: Callable[[], Sequence[str]], keep: npt.NDArray[np.bool_], offsets: Mapping[str, int]
+    ) -> None:
+        self._fetch, self._where = data, np.flatnonzero(keep)
+        kept = rows.take(self._where)
+        self._session: list[str] = kept.column("session").to_pylist()
+        self._seq: list[int] = kept.column("seq").to_pylist()
+        self._subject: list[str | None] = kept.column("subject").to_pylist()
+        self._execution: list[str | None] = kept.column("execution").to_pylist()
+        self._shift = np.array([offsets.get(session, 0) for session in self._session], np.int64)
+        self.until = kept.column("time").cast(pa.int64()).to_numpy() + self._shift
+        self.since = pc.coalesce(kept.column("since"), kept.column("time")).cast(pa.int64()).to_numpy() + self._shift
+        self.total = int(kept.column("rows").to_numpy().sum())
         self._data: Sequence[str] | None = None
 
-    def data(self, row: int) -> str:
-        """What row number `row` says."""
+    def lines(self, block: int) -> list[Line]:
+        """The lines of one event; none where its data are not what they should be."""
         if self._data is None:
             self._data = self._fetch()
-        return self._data[row]
+        try:
+            said = _decoder.decode(self._data[int(self._where[block])])
+        except msgspec.DecodeError:
+            return []
+        shift, last = int(self._shift[block]), len(said.text) - 1
+        fixed = (self._subject[block], self._execution[block], self._session[block], self._seq[block])
+        return [
+            Line(time + shift, level, text, said.stream, *fixed, row, said.escaped, said.more and row == last)
+            for row, (time, level, text) in enumerate(zip(said.time, said.level, said.text, strict=False))
+        ]
+
+    def release(self) -> None:
+        """Let go of the data."""
+        self._data = None
 
 
-class Events:
-    """The log events of a run, from all their sources, each given once.
+class Walk:
+    """The lines of a run, from all their sources, in the order of their stamps.
 
     Args:
-        sources: where they are.
-        keep: for each source which rows count, as a mask.
+        sources: where they are; each line is in one of them.
     """
 
-    def __init__(self, sources: Sequence[Source], keep: Sequence[npt.NDArray[np.bool_]]) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
-        where = [np.flatnonzero(mask) for mask in keep]
-        self._source = np.repeat(np.arange(len(sources)), [len(rows) for rows in where])
-        self._row = np.concatenate(where) if where else np.zeros(0, np.int64)
-        tables = [source.rows.take(rows) for source, rows in zip(sources, where, strict=True)]
-        whole = pa.concat_tables(tables) if tables else None
-        self._session: list[str] = _values(whole, "session")
-        self._seq: list[int] = _values(whole, "seq")
-        self._subject: list[str | None] = _values(whole, "subject")
-        self._execution: list[str | None] = _values(whole, "execution")
-        self._until = _integers(whole, "time")
-        self._since = _integers(whole, "since")
-        self.total = int(_integers(whole, "rows").sum())
+        self._since = np.concatenate([np.zeros(0, np.int64), *(source.since for source in sources)])
+        self._until = np.concatenate([np.zeros(0, np.int64), *(source.until for source in sources)])
+        counts = [len(source.since) for source in sources]
+        self._source = np.repeat(np.arange(len(sources)), counts)
+        self._block = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in counts)])
+        self._left = counts
+        self.total = sum(source.total for source in sources)
 
-    def walk(self, start: Stamp | None, *, back: bool) -> Iterator[list[Line]]:
-        """Lines before (`back`) or after `start`, or from the end or beginning; in blocks, nearest first.
+    def blocks(self, start: Stamp | None, *, back: bool) -> Iterator[list[Line]]:
+        """Lines before (`back`) or after `start`, or from the end or the beginning; nearest first.
 
-        Each block is in the order of the walk. An event spans time, so a block is let go only when no event that is
-        not yet read can have a line within it.
+        A block spans time, so lines are let go only when none that is still to be read can come before them. At most
+        once for each `Walk`.
         """
         near, far = (self._until, self._since) if back else (self._since, self._until)
         sign = -1 if back else 1
@@ -143,9 +179,9 @@ class Events:
         waiting: list[Line] = []
         at, chunk = 0, _FIRST_CHUNK
         while at < len(order):
-            for event in order[at : at + chunk].tolist():
-                waiting += self._lines(event)
-            at, chunk = at + chunk, chunk * 2
+            for block in order[at : at + chunk].tolist():
+                waiting += self._lines(block)
+            at, chunk = at + chunk, min(2 * chunk, _LARGEST_CHUNK)
             waiting.sort(key=lambda line: line.stamp, reverse=back)
             bound = sign * int(near[order[at]]) if at < len(order) else None
             ready = [line for line in waiting if bound is None or sign * line.time < bound]
@@ -154,30 +190,17 @@ class Events:
                 ready = [line for line in ready if (line.stamp < start if back else line.stamp > start)]
             yield ready
 
-    def _lines(self, event: int) -> Iterator[Line]:
-        try:
-            said = _decoder.decode(self._sources[self._source[event]].data(int(self._row[event])))
-        except msgspec.DecodeError:
-            return  # kept as said, but no lines
-        last = len(said.text) - 1
-        for row, (time, level, text) in enumerate(zip(said.time, said.level, said.text, strict=False)):
-            yield Line(
-                time,
-                level,
-                text,
-                said.stream,
-                self._subject[event],
-                self._execution[event],
-                self._session[event],
-                self._seq[event],
-                row,
-                said.escaped,
-                said.more and row == last,
-            )
+    def _lines(self, block: int) -> list[Line]:
+        number = int(self._source[block])
+        lines = self._sources[number].lines(int(self._block[block]))
+        self._left[number] -= 1
+        if not self._left[number]:
+            self._sources[number].release()
+        return lines
 
 
 def cut(
-    events: Events,
+    walk: Walk,
     *,
     after: str | None,
     before: str | None,
@@ -195,12 +218,12 @@ def cut(
         raise ValueError("after and before exclude each other")
     back = after is None
     edge = after if before is None else before
-    start = None if edge is None else parse_cursor(edge)
+    start: Any = None if edge is None else parse_cursor(edge)
     if back and until is not None and (start is None or start[0] > until):
         start = (until + 1, "", -1, -1)
     found: list[Line] = []
     scanned, first, last, ended = 0, None, None, True
-    for line in (line for block in events.walk(start, back=back) for line in block):
+    for line in (line for block in walk.blocks(start, back=back) for line in block):
         if (not back and until is not None and line.time > until) or scanned >= scan or len(found) >= limit:
             ended = False
             break
@@ -214,15 +237,4 @@ def cut(
     else:
         newest = cursor(last) if last else edge
         oldest = cursor(first) if first else edge
-    return Slice(found, oldest, newest, scanned, events.total, len(found))
-
-
-def _values(whole: pa.Table | None, name: str) -> list[Any]:
-    return [] if whole is None else list(whole.column(name).to_pylist())
-
-
-def _integers(whole: pa.Table | None, name: str) -> npt.NDArray[np.int64]:
-    if whole is None:
-        return np.zeros(0, np.int64)
-    answer: npt.NDArray[np.int64] = whole.column(name).cast(pa.int64()).to_numpy()
-    return answer
+    return Slice(found, oldest, newest, scanned, walk.total, len(found))

@@ -17,6 +17,7 @@ from runreel_consumers.archive.columns import SCHEMA
 from runreel_consumers.archive.layout import Segment, cover, segments
 from runreel_consumers.archive.positions import Epoch, Epochs, Position
 from runreel_consumers.archive.segment import Index, Span
+from runreel_consumers.archive.tombstones import Tombstones
 from runreel_consumers.partitions import partition_of
 from runreel_consumers.store import Store
 
@@ -26,14 +27,25 @@ _TRIES: Final = 8
 _INDEXES_KEPT: Final = 20_000
 _BYTES_KEPT: Final = 64 << 20
 _THREADS: Final = 8
+_LAST: Final = (1 << 63) - 1
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """The rows of one run in one segment; offsets below `low` are in an earlier segment too, and not read here."""
+    """The rows of one run in one segment, of offsets `low` to `high`: others are elsewhere, or not asked for."""
 
     segment: Segment
     span: Span
     low: int
+    high: int
+
+    @property
+    def begin(self) -> Position:
+        """The first position that is read here."""
+        return Position(self.segment.epoch, self.segment.partition, max(self.low, self.span.first))
+
+
+Covers = dict[tuple[int, int], list[Segment]]
+"""Listings by (epoch, partition), for several questions in a row that may share them."""
 
 
 class Log:
@@ -46,6 +58,7 @@ class Log:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.epochs = Epochs(store)
+        self.tombstones = Tombstones(store)
         self._indexes = Cache[Segment, Index](_INDEXES_KEPT, lambda _: 1)
         self._tables = Cache[tuple[object, ...], pa.Table](_BYTES_KEPT, lambda table: int(table.nbytes))
         self._pool = ThreadPoolExecutor(_THREADS, "runreel-archive")
@@ -62,22 +75,34 @@ class Log:
         """The indexes of segments, fetched side by side."""
         return list(self._pool.map(self.index, found))
 
-    def pieces(self, run: str, beyond: Position | None = None) -> list[Piece]:
-        """Where a run's rows lie, in the order of the log; only what lies beyond a position, where one is given."""
+    def pieces(
+        self, run: str, beyond: Position | None = None, *, upto: Position | None = None, covers: Covers | None = None
+    ) -> list[Piece]:
+        """Where a run's rows lie, in the order of the log.
+
+        Args:
+            run: the run.
+            beyond: only what lies after this position.
+            upto: only what lies at this position or before it.
+            covers: listings to use again; filled.
+        """
+        covers = {} if covers is None else covers
+        pruned = self.tombstones.of(run)
+        if pruned is not None:
+            beyond = pruned if beyond is None else max(beyond, pruned)
         pieces: list[Piece] = []
         for epoch in self.epochs.all():
             partition = partition_of(run, epoch.partitions)
-            floor = 0
-            if beyond is not None:
-                if epoch.ordinal < beyond.epoch:
-                    continue
-                floor = beyond.offset + 1 if epoch.ordinal == beyond.epoch and partition == beyond.partition else 0
-            found = [s for s in self.cover(epoch, partition) if s.last >= floor]
+            floor, high = _bounds(epoch.ordinal, partition, beyond, upto)
+            listed = covers.get((epoch.ordinal, partition))
+            if listed is None:
+                listed = covers[epoch.ordinal, partition] = self.cover(epoch, partition)
+            found = [segment for segment in listed if segment.last >= floor and segment.first <= high]
             low = floor
             for each, index in zip(found, self.indexes(found), strict=True):
                 span = index.runs.get(run)
-                if span is not None and span.last >= low:
-                    pieces.append(Piece(each, span, low if span.first < low else 0))
+                if span is not None and span.last >= low and span.first <= high:
+                    pieces.append(Piece(each, span, low, high))
                 low = max(low, each.last + 1)
         return pieces
 
@@ -103,6 +128,8 @@ class Log:
             found = found.filter(pc.is_in(found.column("kind"), pa.array(kinds, pa.int8())))
         if piece.low > piece.span.first:
             found = found.filter(pc.greater_equal(found.column("offset"), piece.low))
+        if piece.high < piece.span.last:
+            found = found.filter(pc.less_equal(found.column("offset"), piece.high))
         return found
 
     def again(self, read: Callable[[], T]) -> T:
@@ -117,3 +144,17 @@ class Log:
             except NotFound:
                 continue
         return read()
+
+
+def _bounds(epoch: int, partition: int, beyond: Position | None, upto: Position | None) -> tuple[int, int]:
+    """The least and the greatest offset asked for in one partition of one epoch."""
+    low, high = 0, _LAST
+    if beyond is not None and (epoch, partition) == (beyond.epoch, beyond.partition):
+        low = beyond.offset + 1
+    elif beyond is not None and epoch < beyond.epoch:
+        high = -1
+    if upto is not None and (epoch, partition) == (upto.epoch, upto.partition):
+        high = min(high, upto.offset)
+    elif upto is not None and epoch > upto.epoch:
+        high = -1
+    return low, high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -123,8 +123,13 @@ def collect(tables: Iterable[pa.Table], keys: Iterable[Key] | None = None) -> di
     return {key: gathered.columns(names) for key, gathered in series.items()}
 
 
-def finish(parts: Sequence[PointColumns]) -> PointColumns:
-    """The points of one series from several places, each given once: indices counted, in the order of their stamps."""
+def finish(parts: Sequence[PointColumns], offsets: Mapping[str, int]) -> PointColumns:
+    """The points of one series from several places, each given once: indices counted, in the order of their stamps.
+
+    Args:
+        parts: the points.
+        offsets: clock offsets by session, microseconds; times are corrected by them.
+    """
     sessions: dict[str, int] = {}
     codes = []
     for part in parts:
@@ -139,6 +144,8 @@ def finish(parts: Sequence[PointColumns]) -> PointColumns:
         sessions=list(sessions),
     )
     _count(whole)
+    if offsets:
+        whole.time += np.array([offsets.get(name, 0) for name in whole.sessions], np.int64)[whole.session]
     return whole.take(stamps(whole))
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from runreel.events import LOGS, METRICS, PROGRESS
 from runreel_consumers.archive import lines as line_slices
 from runreel_consumers.archive import points as point_columns
 from runreel_consumers.archive.columns import KINDS, STRUCTURE, Row, rows_of
-from runreel_consumers.archive.dedupe import once, repeats
+from runreel_consumers.archive.dedupe import once
+from runreel_consumers.archive.keyframes import Keyframes
 from runreel_consumers.archive.layout import contiguous, partitions
-from runreel_consumers.archive.lines import Line, Slice
+from runreel_consumers.archive.lines import Line, Slice, Walk
 from runreel_consumers.archive.log import Log, Piece
+from runreel_consumers.archive.objects import Objects, RunObjects
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.positions import Position
+from runreel_consumers.archive.rows import Said, line_sources, stream_tables
 from runreel_consumers.archive.stamps import in_stamp_order
 from runreel_consumers.store import Store
 
@@ -39,6 +37,8 @@ class Reader:
 
     def __init__(self, store: Store) -> None:
         self._log = Log(store)
+        self._objects = RunObjects(store)
+        self._keyframes = Keyframes(store)
 
     def structure(self, run: str, *, beyond: Position | None = None) -> list[Row]:
         """A run's structure and heartbeats: all but metrics, lines and progress. In the log's order, each event once.
@@ -65,23 +65,27 @@ class Reader:
 
     def series(self, run: str) -> dict[Key, int]:
         """The series of a run and how many points each has."""
-        counts: dict[Key, int] = {}
-        for found in self._log.again(lambda: self._tables(run, METRICS, ("execution", "name", "rows"))):
-            summed = found.group_by(["execution", "name"]).aggregate([("rows", "sum")])
-            for one in summed.to_pylist():
-                if one["name"] is not None:
-                    key = (one["execution"], one["name"])
-                    counts[key] = counts.get(key, 0) + one["rows_sum"]
-        return counts
+        return self._log.again(lambda: self._series(run))
 
     def points(
-        self, run: str, keys: Iterable[Key] | None = None, *, beyond: Position | None = None
+        self,
+        run: str,
+        keys: Iterable[Key] | None = None,
+        *,
+        beyond: Position | None = None,
+        offsets: Mapping[str, int] | None = None,
     ) -> dict[Key, PointColumns]:
-        """The points of a run's series, by (execution, name); of those in `keys`, where given."""
+        """The points of a run's series, by (execution, name).
+
+        Args:
+            run: the run's id.
+            keys: only these series.
+            beyond: only what lies after this position of the log; an `at` that was not said then counts from there.
+            offsets: clock offsets by session, microseconds: times are corrected by them.
+        """
         wanted = None if keys is None else frozenset(keys)
-        found = self._log.again(lambda: self._tables(run, METRICS, point_columns.COLUMNS, beyond, wanted))
-        collected = point_columns.collect(found, wanted)
-        return {key: point_columns.finish([part]) for key, part in collected.items()}
+        found = self._log.again(lambda: self._points(run, wanted, beyond))
+        return {key: point_columns.finish(parts, offsets or {}) for key, parts in found.items()}
 
     def lines(
         self,
@@ -91,6 +95,7 @@ class Reader:
         after: str | None = None,
         before: str | None = None,
         until: int | None = None,
+        offsets: Mapping[str, int] | None = None,
         levels: frozenset[str] | None = None,
         q: str | None = None,
         limit: int = 200,
@@ -104,6 +109,7 @@ class Reader:
             after: a cursor of an earlier slice.
             before: a cursor of an earlier slice.
             until: only lines up to this time, microseconds since 1970.
+            offsets: clock offsets by session, microseconds: times are corrected by them.
             levels: only these levels.
             q: only lines that hold this text, whatever its case.
             limit: the most lines to answer.
@@ -121,7 +127,7 @@ class Reader:
 
         return self._log.again(
             lambda: line_slices.cut(
-                self._lines(run, steps),
+                self._walk(run, steps, dict(offsets or {})),
                 after=after,
                 before=before,
                 until=until,
@@ -151,6 +157,13 @@ class Reader:
                 ends[topic, number] = Position(epoch.ordinal, number, end or 0)
         return ends
 
+    def keyframe(self, run: str) -> tuple[Position, bytes] | None:
+        """The newest kept fold of a run (`catalog.live.Live`), and up to where it goes; None where there is none."""
+        pruned = self._log.tombstones.of(run)
+        found = [one for one in (self._keyframes.find(run), self._objects.keyframe(run)) if one is not None]
+        found = [one for one in found if pruned is None or one[0] > pruned]
+        return max(found, default=None, key=lambda one: one[0])
+
     def find(self, suffix: str) -> list[str]:
         """The runs whose id ends so, sorted. It reads every index: the catalog answers faster what it knows."""
         suffix = suffix.lower()
@@ -169,57 +182,48 @@ class Reader:
         return found
 
     def _rows(self, run: str, kinds: Sequence[int], beyond: Position | None) -> list[Row]:
-        pieces = self._log.pieces(run, beyond)
-        return list(once(row for found in self._log.read(pieces, kinds) for row in rows_of(found)))
+        objects = self._stored(run, beyond)
+        tables = [] if objects is None else [objects.rows(kinds)]
+        pieces = self._log.pieces(run, beyond if objects is None else objects.upto)
+        return list(once(row for found in [*tables, *self._log.read(pieces, kinds)] for row in rows_of(found)))
 
-    def _tables(
-        self,
-        run: str,
-        kind: str,
-        columns: Sequence[str],
-        beyond: Position | None = None,
-        keys: frozenset[Key] | None = None,
-    ) -> list[pa.Table]:
-        """The stream rows of one kind, each event once; metrics of `keys` alone, where given."""
-        pieces = self._log.pieces(run, beyond)
-        found = self._log.read(pieces, (KINDS[kind],), [*columns, "session", "seq"])
-        masks = self._firsts(pieces, found, kind)
-        return [_of_series(each.filter(mask), keys) for each, mask in zip(found, masks, strict=True)]
+    def _stored(self, run: str, beyond: Position | None) -> Objects | None:
+        """The run's own objects, where they are to be read: all of the run is asked for, and none of it was pruned."""
+        if beyond is not None or self._log.tombstones.of(run) is not None:
+            return None
+        return self._objects.find(run)
 
-    def _lines(self, run: str, steps: frozenset[str | None] | None) -> line_slices.Events:
-        kind = (KINDS[LOGS],)
-        pieces = [piece for piece in self._log.pieces(run) if piece.span.counts[kind[0]]]
-        found = self._log.read(pieces, kind, line_slices.COLUMNS)
-        masks = self._firsts(pieces, found, LOGS)
-        sources = []
-        for piece, rows, mask in zip(pieces, found, masks, strict=True):
-            since = pc.coalesce(rows.column("since"), rows.column("time"))
-            rows = rows.set_column(rows.schema.get_field_index("since"), "since", since)
-            if steps is not None:
-                mask &= np.array([subject in steps for subject in rows.column("subject").to_pylist()], np.bool_)
-            sources.append(line_slices.Source(rows, self._data(piece, kind)))
-        return line_slices.Events(sources, masks)
+    def _series(self, run: str) -> dict[Key, int]:
+        objects = self._stored(run, None)
+        counts = {} if objects is None else objects.series()
+        pieces = self._log.pieces(run, None if objects is None else objects.upto)
+        known = self._known(objects, pieces, METRICS)
+        for found in stream_tables(self._log, pieces, METRICS, ("execution", "name", "rows"), known):
+            for one in found.group_by(["execution", "name"]).aggregate([("rows", "sum")]).to_pylist():
+                if one["name"] is not None:
+                    key = (one["execution"], one["name"])
+                    counts[key] = counts.get(key, 0) + one["rows_sum"]
+        return counts
 
-    def _data(self, piece: Piece, kinds: Sequence[int]) -> Callable[[], list[str]]:
-        def fetch() -> list[str]:
-            answer: list[str] = self._log.table(piece, kinds, ("data",)).column("data").to_pylist()
-            return answer
+    def _points(self, run: str, keys: frozenset[Key] | None, beyond: Position | None) -> dict[Key, list[PointColumns]]:
+        objects = self._stored(run, beyond)
+        pieces = self._log.pieces(run, beyond if objects is None else objects.upto)
+        known = self._known(objects, pieces, METRICS)
+        tables = stream_tables(self._log, pieces, METRICS, point_columns.COLUMNS, known)
+        stored = {} if objects is None else objects.points(keys)
+        newer = point_columns.collect(tables, keys)
+        return {
+            key: [part for part in (stored.get(key), newer.get(key)) if part is not None] for key in {**stored, **newer}
+        }
 
-        return fetch
+    def _walk(self, run: str, steps: frozenset[str | None] | None, offsets: dict[str, int]) -> Walk:
+        objects = self._stored(run, None)
+        pieces = self._log.pieces(run, None if objects is None else objects.upto)
+        sources = line_sources(self._log, pieces, steps, offsets, self._known(objects, pieces, LOGS))
+        return Walk([*([] if objects is None else [objects.lines(steps, offsets)]), *sources])
 
-    def _firsts(self, pieces: Sequence[Piece], found: Sequence[pa.Table], kind: str) -> list[npt.NDArray[np.bool_]]:
-        """For each table which of its rows count: not those whose event stands elsewhere already."""
-        masks, doubles = repeats(found)
-        if doubles:  # rare: only then are whole rows read, to tell copies from conflicts
-            whole = self._log.read(pieces, (KINDS[kind],))
-            kept = {(r.position.epoch, r.position.offset) for r in once(r for t in whole for r in rows_of(t))}
-            for mask, piece, rows in zip(masks, pieces, found, strict=True):
-                offsets = rows.column("offset").to_pylist()
-                mask[:] = [(piece.segment.epoch, offset) in kept for offset in offsets]
-        return masks
-
-
-def _of_series(found: pa.Table, keys: frozenset[Key] | None) -> pa.Table:
-    if keys is None:
-        return found
-    return found.filter(pc.is_in(found.column("name"), pa.array([name for _, name in keys], pa.string())))
+    def _known(self, objects: Objects | None, pieces: Sequence[Piece], kind: str) -> Said | None:
+        """What the objects have already of a stream; None where nothing came after they were made."""
+        if objects is None or not any(piece.span.counts[KINDS[kind]] for piece in pieces):
+            return None
+        return objects.said(kind)

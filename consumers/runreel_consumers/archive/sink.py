@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
-
-import msgspec
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from runreel.codec import decode
 from runreel.deadline import Deadline
@@ -15,61 +12,15 @@ from runreel.errors import CodecError
 from runreel.events import HEARTBEAT, Event
 from runreel.settings import Settings
 from runreel_consumers.archive import columns, segment
+from runreel_consumers.archive.followers import Batch, Follower
 from runreel_consumers.archive.layout import Segment, contiguous, cover, segments
 from runreel_consumers.archive.positions import Epoch, Epochs
+from runreel_consumers.dead import bury
 from runreel_consumers.loop import Place
 from runreel_consumers.messages import Message
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.partitions import partition_of
 from runreel_consumers.store import Store
-
-log = logging.getLogger(__name__)
-
-REASON: Final = "runreel-reason"
-"""The header of a dead letter that says why it could not be taken."""
-
-
-class Batch(msgspec.Struct):
-    """What one flush stored of one partition, in the order of the offsets.
-
-    Attributes:
-        epoch: the partition's epoch.
-        partition: its number.
-        first: the first offset covered.
-        end: the first offset after it.
-        events: what was stored.
-        offsets: the offset of each.
-        received: when the broker received each, microseconds since 1970.
-        holes: offsets `(first, last)` that were not there.
-    """
-
-    epoch: Epoch
-    partition: int
-    first: int
-    end: int
-    events: list[Event]
-    offsets: list[int]
-    received: list[int]
-    holes: list[tuple[int, int]]
-
-
-class Follower(Protocol):
-    """What follows the archive: told of each batch after its segment is stored, before its offsets are committed."""
-
-    def opened(self, epoch: Epoch, partition: int) -> None:
-        """A partition is ours."""
-
-    def stored(self, batches: Sequence[Batch], deadline: Deadline) -> None:
-        """These are in the archive now; may come twice. Raises NotReachable."""
-
-    def tick(self) -> None:
-        """Do what time alone asks for."""
-
-    def closed(self, epoch: Epoch, partition: int) -> None:
-        """A partition is no longer ours."""
-
-    def close(self, deadline: Deadline) -> None:
-        """Nothing more comes."""
 
 
 class _Held:
@@ -83,6 +34,7 @@ class _Held:
 
     def restart(self, first: int) -> None:
         self.first = self.end = first
+        self.size = 0
         self.events: list[Event] = []
         self.offsets: list[int] = []
         self.received: list[int] = []
@@ -111,12 +63,11 @@ class ArchiveSink:
         self._store, self._outbox, self._followers = store, outbox, followers
         self._epochs = Epochs(store)
         self._places: dict[Place, _Held] = {}
-        self._held = 0
 
     @property
     def held(self) -> int:
         """Bytes added and not yet flushed."""
-        return self._held
+        return sum(held.size for held in self._places.values())
 
     def resume(self, place: Place) -> int | None:
         """The contiguous end of what is stored of this partition: an expired offset of the group costs no repeat."""
@@ -147,7 +98,8 @@ class ArchiveSink:
             try:
                 event = _taken(value)
             except CodecError as error:
-                self._bury(message, str(error))
+                self.counts["dead"] += 1
+                bury(self._outbox, self._dead_topic, message, str(error))
                 continue
             if partition_of(event.run, partitions) != mine:
                 self._forward(message, event.run, partition_of(event.run, partitions))
@@ -157,7 +109,7 @@ class ArchiveSink:
             received.append(message.timestamp()[1] * 1000)
             size += len(value or b"")
         held.end = messages[-1].offset() + 1
-        self._held += size
+        held.size += size
         self.counts["bytes"] += size
         self._outbox.poll()
 
@@ -175,7 +127,6 @@ class ArchiveSink:
         for held in due:
             self.counts["events"] += len(held.events)
             held.restart(held.end)
-        self._held = 0
 
     def tick(self) -> None:
         """Register epochs as soon as their topics are seen, so that readers know where the log goes on."""
@@ -185,14 +136,13 @@ class ArchiveSink:
             follower.tick()
         self._outbox.poll()
 
-    def forget(self, places: Iterable[Place]) -> None:
-        """Discard what is held of partitions that are no longer ours."""
+    def forget(self, places: Iterable[Place], *, ours: bool) -> None:
+        """Discard what is held of partitions that go."""
         for place in places:
             held = self._places.pop(place, None)
             if held is not None and held.announced and held.epoch is not None:
                 for follower in self._followers:
-                    follower.closed(held.epoch, place.partition)
-        self._held = 0 if not self._places else self._held
+                    follower.closed(held.epoch, place.partition, ours=ours)
 
     def close(self, deadline: Deadline) -> None:
         """End the followers' threads and the producer."""
@@ -228,18 +178,6 @@ class ArchiveSink:
         self._outbox.send(
             message.topic(), message.value(), key=run.encode(), headers=message.headers(), partition=partition
         )
-
-    def _bury(self, message: Message, reason: str) -> None:
-        self.counts["dead"] += 1
-        log.warning("%s[%d] %d: %s", message.topic(), message.partition(), message.offset(), reason)
-        where: list[tuple[str, Callable[[], Any]]] = [
-            ("topic", message.topic),
-            ("partition", message.partition),
-            ("offset", message.offset),
-        ]
-        headers = [*(message.headers() or []), (REASON, reason.encode())]
-        headers += [(f"runreel-{name}", str(told()).encode()) for name, told in where]
-        self._outbox.send(self._dead_topic, message.value(), key=message.key(), headers=headers)
 
 
 def _taken(value: bytes | None) -> Event:

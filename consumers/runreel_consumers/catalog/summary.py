@@ -1,0 +1,102 @@
+"""A run's bounded summary: the same size whatever the run's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from runreel.codec import iso
+from runreel.state import rules
+from runreel_consumers.catalog.live import Live
+
+MOST_BARS: Final = 40
+MOST_METRICS: Final = 50
+MOST_VALUES: Final = 50
+LONGEST: Final = 500
+"""Bounds: bars of steps, last values of metrics, params or tags, characters of a text."""
+
+_FAILED: Final = ("FAILED",)
+_PASSED_ON: Final = (
+    "id", "pipeline", "workspace", "experiment", "owner", "state", "started", "finished", "origin", "events",
+    "complete",
+)  # fmt: skip
+
+
+def summary(live: Live) -> dict[str, Any]:
+    """What lists show of a run, in the names of the surface; a function of its events alone.
+
+    `stalls` is when it counts as STALLED if nothing more is heard: lists derive that, because it needs a clock.
+    `steps` counts by state, `bars` are at most 40 steps, `metrics` the last values of at most 50 series,
+    `failing` the step that failed first with its last error line.
+    """
+    view = live.view()
+    bars = sorted(live.briefs.items(), key=_bar_order)[:MOST_BARS]
+    return {
+        **{name: view[name] for name in _PASSED_ON},
+        "error": view["error"] and {"type": view["error"]["type"], "message": view["error"]["message"][:LONGEST]},
+        "params": _bounded(view["params"]),
+        "tags": _bounded(view["tags"]),
+        "steps": {"total": len(live.briefs), **Counter(brief.state for brief in live.briefs.values())},
+        "bars": [
+            {"step": path, "state": brief.state, "started": brief.started, "finished": brief.finished}
+            for path, brief in bars
+        ],
+        "metrics": _metrics(live),
+        "failing": _failing(live),
+        "artifacts": len(live.state.record.outputs),
+        "sessions": len(live.state.record.sessions),
+        "missing": sum(gap["to"] - gap["from"] + 1 for gap in view["missing"]),
+        "losses": view["losses"],
+        "conflicts": len(view["conflicts"]),
+        "heard": iso(live.heard),
+        "stalls": _stalls(live, ended=view["finished"] is not None),
+        "position": str(live.position),
+    }
+
+
+def _bar_order(item: tuple[str, Any]) -> tuple[int, str, str]:
+    path, brief = item
+    return (path.count("/"), brief.started or "~", path)
+
+
+def _bounded(values: dict[str, Any]) -> dict[str, Any]:
+    kept = list(values.items())[:MOST_VALUES]
+    return {key[:LONGEST]: value if _small(value) else str(value)[:LONGEST] for key, value in kept}
+
+
+def _small(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST)
+
+
+def _metrics(live: Live) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted(live.tally.paths()):
+        series = live.state.view_part(("series", path), tally=live.tally) or {}
+        for name, one in sorted(series.items()):
+            if len(found) == MOST_METRICS:
+                return found
+            found[f"{path}:{name}"] = one["last"]
+    return found
+
+
+def _failing(live: Live) -> dict[str, Any] | None:
+    failed = [(brief.finished or "", path) for path, brief in live.briefs.items() if brief.state in _FAILED]
+    if not failed:
+        return None
+    path = min(failed)[1]
+    step = live.state.view_part(("step", path), tally=live.tally) or {}
+    line = (step.get("lines") or {}).get("error") or live.briefs[path].error or ""
+    return {"step": path, "line": line[:LONGEST]}
+
+
+def _stalls(live: Live, *, ended: bool) -> str | None:
+    """When the run counts as stalled: when the last of the sessions that go on does (`RunState.view` has the rule)."""
+    if ended:
+        return None
+    index, sessions = live.state.index, live.state.record.sessions
+    if index.owners:
+        going = [sessions[sid] for sid in {index.process(owner)[-1] for owner in index.owners} if sid in sessions]
+    else:
+        going = [one for one in sessions.values() if not rules.outsider(one) and rules.closed(one) is None]
+    moments = [moment for one in going if (moment := rules.stalls(one)) is not None]
+    return iso(max(moments)) if moments and len(moments) == len(going) else None
