@@ -36,6 +36,10 @@ Name = Annotated[
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
+def _nothing() -> msgspec.Raw:
+    return msgspec.Raw(b"{}")
+
+
 class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The envelope as it stands in JSON."""
 
@@ -53,7 +57,7 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     seq: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
     execution: Text | None = None
     final: bool = False
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = msgspec.field(default_factory=_nothing)
 
 
 class _Exact(Envelope, forbid_unknown_fields=True):

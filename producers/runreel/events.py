@@ -41,7 +41,7 @@ STREAMS: frozenset[str] = frozenset({PROGRESS, METRICS, LOGS})
 """The types whose data are columns: never held in the folded state, cut row by row."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event, its `data` still as the bytes that were said (`codec.payload` reads them).
 
     `time` is microseconds since 1970. `session` and `seq` are None only in what may lack them: a heartbeat has no
@@ -63,8 +63,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] | None = None
 
 
-class _Data(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The base of all data: unknown fields are ignored, what is at its default is not said."""
+class _Data(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """The base of all data: unknown fields are ignored, what is at its default is not said.
+
+    Not tracked by the garbage collector: JSON has no cycles, and a server holds very many.
+    """
 
 
 class Error(_Data):
