@@ -144,9 +144,9 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
                 store=settings.store,
                 acks=str(settings.state_dir / ACKS),
             )
+            consumers = Consumers(settings, hub)  # without Kafka's setting they know that the broker is the hub's
             settings = settings.replace(kafka=hub.kafka, url=hub.url)
             services = Services(settings, hub=hub)
-            consumers = Consumers(settings, hub)
             consumers.start()
             hub.write(settings)
             try:
