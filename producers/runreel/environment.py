@@ -16,7 +16,7 @@ from runreel.values import clean
 MASK: Final = "***"
 
 _SECRET = re.compile(
-    r"pass(word|wd|phrase)?$|pwd$|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|^auth|dsn$",
+    r"pass(word|wd|phrase)?$|pwd$|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|^auth(orization)?$|dsn$",
     re.I,
 )
 _USER_INFO = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+@", re.I)
@@ -65,7 +65,7 @@ def command(arguments: Sequence[str]) -> str:
         name, equals, _ = argument.partition("=")
         secret = not equals and argument.startswith("-") and _SECRET.search(name.lstrip("-")) is not None
         said.append(masked(argument))
-    return shlex.join(said).replace(shlex.quote(MASK), MASK)
+    return shlex.join(said)
 
 
 def masked(text: str) -> str:

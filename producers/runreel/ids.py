@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import secrets
 import time
 import uuid
 from collections.abc import Iterable
@@ -31,27 +28,35 @@ def new_run() -> str:
 
 def new_session() -> str:
     """A session's id: 128 random bits, in hex. Never derived from time, pid or host."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def new_execution() -> str:
     """An execution's id: one attempt of one step, 64 random bits, in hex."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def new_artifact() -> str:
     """An artifact's id: 128 random bits, in hex."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
+
+
+def _digest(text: str) -> str:
+    import hashlib  # loads OpenSSL: not on the way of every `import runreel`
+
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def joined_execution(run: str, path: str) -> str:
     """The execution that all who join the step `path` of `run` make together."""
-    return hashlib.sha256(f"{run}\n{path}".encode()).hexdigest()[:16]
+    return _digest(f"{run}\n{path}")[:16]
 
 
 def derived_session(*parts: str) -> str:
     """A session's id that follows from what it speaks of, so that saying it again is a duplicate."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    import json
+
+    return _digest(json.dumps(parts))[:32]
 
 
 def short(run: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Final, get_args
 
 from runreel.events import ENDED, Error, State
@@ -63,6 +62,8 @@ def _message(error: BaseException) -> str:
 
 def text_of(error: BaseException) -> str:
     """The traceback, as Python prints it."""
+    import traceback  # slow to import, and needed once something has failed
+
     return clean("".join(traceback.format_exception(error)).rstrip("\n"))
 
 

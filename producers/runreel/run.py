@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
-from runreel import current, ending, environment, events, ids, values
+from runreel import current, ending, events, ids, values
 from runreel.artifacts import Artifact
 from runreel.events import Error
 from runreel.outcome import outcome
@@ -251,6 +251,8 @@ def start(
     run = open_run(number, settings, workspace, pipeline, identity.session, owner=own, given=id is not None)
     began = events.RunStarted(pipeline=pipeline, experiment=values.clean(experiment), owner=owner or "", given=given)
     if settings.environment and not settings.disabled:
+        from runreel import environment
+
         began.environment = environment.describe()
         began.owner = owner or environment.user()
     run.voice.say(events.RUN_STARTED, began)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -357,16 +355,22 @@ def _state_home(environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME") or os.path.expanduser("~")
     if home and home != "~" and os.access(home, os.W_OK):
         return Path(home) / ".local" / "state" / "runreel"
+    import tempfile  # slow to import, and seldom needed
+
     return Path(tempfile.gettempdir()) / f"runreel-{os.getuid()}"
 
 
 def _file(path: Path) -> dict[str, Any]:
     try:
-        found = tomllib.loads(path.read_text())
+        text = path.read_text()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(FILE, str(path), f"cannot be read ({error}): mend its permissions or remove it") from None
+    import tomllib  # only who has a runreel.toml pays for it
+
+    try:
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingError(FILE, str(path), f"is no TOML ({error})") from None
     for key in found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -123,7 +122,9 @@ class Track(Generic[T]):
     @property
     def rate(self) -> float | None:
         """Units a second: the median of recent rates; None before there is one."""
-        return statistics.median(self._rates) if self._rates else None
+        rates = sorted(self._rates)
+        half = len(rates) // 2
+        return (rates[half] + rates[-1 - half]) / 2 if rates else None
 
     @property
     def remaining(self) -> float | None:
