@@ -28,6 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_SAFE = re.compile(SAFE)
 _ESCAPED = re.compile(rb"\\(\\|x[0-9a-fA-F]{2})")
 
 Name = Annotated[
@@ -60,8 +61,20 @@ class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: msgspec.Raw = msgspec.field(default_factory=_nothing)
 
 
-class _Exact(Envelope, forbid_unknown_fields=True):
-    """The envelope without any attribute that runreel does not know: the common case, decoded once."""
+class _Exact(Envelope, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The envelope without any attribute that runreel does not know: the common case, decoded once.
+
+    Names recur in event after event, so that looking them up (`_safe`) is cheaper than matching them each time.
+    """
+
+    run: str
+    workspace: str | None = None
+    session: str | None = None
+
+
+@lru_cache(8192)
+def _safe(name: str | None) -> bool:
+    return name is None or _SAFE.search(name) is not None
 
 
 _KNOWN = frozenset(Envelope.__struct_fields__)
@@ -149,9 +162,8 @@ def decode(message: bytes | memoryview) -> Event:
     """
     extra = None
     try:
-        try:
-            wire: Envelope = _exact_decoder.decode(message)
-        except msgspec.ValidationError:  # perhaps for no more than an attribute that is not known here
+        wire = _exact(message)
+        if wire is None:
             wire = _decoder.decode(message)
             extra = _extra(message)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -171,6 +183,15 @@ def decode(message: bytes | memoryview) -> Event:
         data=bytes(wire.data),
         extra=extra,
     )
+
+
+def _exact(message: bytes | memoryview) -> Envelope | None:
+    """The envelope, or None where it has to be looked at closely: an attribute is not known here, or one is wrong."""
+    try:
+        wire = _exact_decoder.decode(message)
+    except msgspec.ValidationError:
+        return None
+    return wire if _safe(wire.run) and _safe(wire.session) and _safe(wire.workspace) else None
 
 
 def _extra(message: bytes | memoryview) -> dict[str, Any] | None:
