@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from runreel.errors import SettingError
-from runreel.ids import SAFE
+from runreel.parsers import count, name, one_of, pairs, port, seconds, size, span, switch
 
 FILE: Final = "runreel.toml"
 PREFIX: Final = "RUNREEL_"
-
-_NEXT_PAIR = re.compile(r"[,\n](?=\s*[A-Za-z][A-Za-z0-9._-]*\s*=)|\n")
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -32,136 +29,6 @@ class Setting(msgspec.Struct, frozen=True):
     def variable(self) -> str:
         """The environment variable that holds it."""
         return PREFIX + self.name.upper()
-
-
-def size(text: str) -> int:
-    """Bytes from `1048576`, `512 KiB`, `2GiB` or `1 MB`.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    units = {
-        "": 1,
-        "B": 1,
-        "KIB": 1 << 10,
-        "MIB": 1 << 20,
-        "GIB": 1 << 30,
-        "TIB": 1 << 40,
-        "KB": 10**3,
-        "MB": 10**6,
-        "GB": 10**9,
-    }
-    number = text.strip()
-    digits = number.rstrip("BKMGTibkmgt ")
-    try:
-        found = int(float(digits) * units[number[len(digits) :].strip().upper()])
-    except (KeyError, ValueError, OverflowError):
-        found = -1
-    if found < 0:
-        raise ValueError("write a size like 512 KiB, 256 MiB or 2 GiB")
-    return found
-
-
-def switch(text: str) -> bool:
-    """True from `1`, `true`, `yes`, `on`; False from `0`, `false`, `no`, `off` and nothing.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    known = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-        "": False,
-    }
-    try:
-        return known[text.strip().lower()]
-    except KeyError:
-        raise ValueError("write 1 or 0") from None
-
-
-def seconds(text: str) -> float:
-    """A span in seconds, not negative.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        span = float(text)
-    except ValueError:
-        raise ValueError("write a number of seconds") from None
-    if not 0 <= span < float("inf"):
-        raise ValueError("write a number of seconds, 0 or more")
-    return span
-
-
-def count(text: str) -> int:
-    """A whole number, 1 or more.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        number = int(text)
-    except ValueError:
-        raise ValueError("write a whole number") from None
-    if number < 1:
-        raise ValueError("write a whole number, 1 or more")
-    return number
-
-
-def port(text: str) -> int:
-    """A port's number; 0 is any that is free.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not text.strip().isdecimal() or int(text) > 65_535:
-        raise ValueError("write a port from 0 (any free one) to 65535")
-    return int(text)
-
-
-def name(text: str) -> str:
-    """A name that can stand in keys, files and addresses.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if not re.search(SAFE, text):
-        raise ValueError("write letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first")
-    return text
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """A parser that takes one of `words`."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"write one of: {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def pairs(text: str) -> dict[str, str]:
-    """`key=value` pairs parted by commas or lines, as librdkafka spells its keys. Values may hold commas.
-
-    Raises:
-        ValueError: one of them has no `=`.
-    """
-    found = {}
-    for pair in _NEXT_PAIR.split(text):
-        if pair.strip(" \n\t,"):
-            key, equals, value = pair.partition("=")
-            if not equals:
-                raise ValueError("write key=value pairs parted by commas")
-            found[key.strip()] = value.strip().rstrip(",")
-    return found
 
 
 SETTINGS: Final = (
@@ -231,6 +98,14 @@ SETTINGS: Final = (
     Setting("topic_dead", "runreel.dead", "Topic of what could not be taken."),
     Setting("partitions", 8, "Partitions of topics that `runreel topics create` makes.", count),
     Setting("replication", 1, "Replication factor of topics that `runreel topics create` makes.", count),
+    Setting(
+        "retention",
+        7 * 86_400.0,
+        "How long `runreel topics create` has Kafka keep events, artifact bytes and view requests; then the archive "
+        "alone has them.",
+        span,
+    ),
+    Setting("retention_dead", 30 * 86_400.0, "How long it has Kafka keep what could not be taken.", span),
     Setting("group", "runreel", "Prefix of the consumer groups' names."),
     Setting("flush_bytes", 16 << 20, "A consumer flushes after this many bytes.", size),
     Setting("flush_seconds", 2.0, "A consumer flushes after this many seconds.", seconds),
@@ -284,6 +159,8 @@ class Settings:
     topic_dead: str
     partitions: int
     replication: int
+    retention: float
+    retention_dead: float
     group: str
     flush_bytes: int
     flush_seconds: float
@@ -301,12 +178,8 @@ class Settings:
     ) -> None:
         environ = os.environ if environ is None else environ
         values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
-        for key, value in _file(Path(folder or ".") / FILE).items():
-            values[key] = _parsed(_BY_NAME[key], f"{key} in {FILE}", value)
-        for setting in SETTINGS:
-            # An empty variable says "none" where a text may be empty; elsewhere it is as if it were not there.
-            if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, pairs)):
-                values[setting.name] = _parsed(setting, setting.variable, environ[setting.variable])
+        for setting, said, value in _given(environ, Path(folder or ".") / FILE, _raise):
+            values[setting.name] = _parsed(setting, said, value)
         for flag, value in (flags or {}).items():
             if flag not in _BY_NAME:
                 raise TypeError(f"{flag!r} is no setting")
@@ -339,6 +212,41 @@ class Settings:
         return [topic.strip() for topic in self.topic_events.split(",") if topic.strip()]
 
 
+def mistakes(environ: Mapping[str, str] | None = None, folder: str | Path | None = None) -> list[SettingError]:
+    """All that is wrong in the environment and in `runreel.toml`; `Settings` stops at the first."""
+    found: list[SettingError] = []
+    given = _given(os.environ if environ is None else environ, Path(folder or ".") / FILE, found.append)
+    for setting, said, value in given:
+        try:
+            _parsed(setting, said, value)
+        except SettingError as error:
+            found.append(error)
+    return found
+
+
+def _raise(error: SettingError) -> None:
+    raise error from None
+
+
+def _given(
+    environ: Mapping[str, str], file: Path, wrong: Callable[[SettingError], None]
+) -> Iterator[tuple[Setting, str, Any]]:
+    """Each value that somebody gave, the weaker one first: its setting, what an error calls it, and itself."""
+    for key, value in _file(file, wrong).items():
+        if key in _BY_NAME:
+            yield _BY_NAME[key], f"{key} in {FILE}", value
+        else:
+            import difflib  # only a mistake needs it
+
+            close = difflib.get_close_matches(key, _BY_NAME, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            wrong(SettingError(FILE, key, f"is no setting{meant}; there are: {', '.join(sorted(_BY_NAME))}"))
+    for setting in SETTINGS:
+        # An empty variable says "none" where a text may be empty; elsewhere it is as if it were not there.
+        if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, pairs)):
+            yield setting, setting.variable, environ[setting.variable]
+
+
 def _s3_keys(environ: Mapping[str, str]) -> tuple[str, str, str | None] | None:
     for access, secret, token in (
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
@@ -360,23 +268,21 @@ def _state_home(environ: Mapping[str, str]) -> Path:
     return Path(tempfile.gettempdir()) / f"runreel-{os.getuid()}"
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path, wrong: Callable[[SettingError], None]) -> dict[str, Any]:
     try:
         text = path.read_text()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(FILE, str(path), f"cannot be read ({error}): mend its permissions or remove it") from None
+        wrong(SettingError(FILE, str(path), f"cannot be read ({error}): mend its permissions or remove it"))
+        return {}
     import tomllib  # only who has a runreel.toml pays for it
 
     try:
-        found = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingError(FILE, str(path), f"is no TOML ({error})") from None
-    for key in found:
-        if key not in _BY_NAME:
-            raise SettingError(FILE, key, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}")
-    return found
+        wrong(SettingError(FILE, str(path), f"is no TOML ({error})"))
+        return {}
 
 
 def _parsed(setting: Setting, said: str, value: Any) -> Any:

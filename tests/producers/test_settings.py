@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runreel.errors import SettingError
-from runreel.settings import SETTINGS, Settings
+from runreel.settings import SETTINGS, Settings, mistakes
 
 
 def settings(tmp_path: Path, toml: str = "", flags: dict[str, Any] | None = None, **environ: str) -> Settings:
@@ -148,3 +149,21 @@ def test_settings_go_to_other_processes(tmp_path: Path) -> None:
 
 def test_several_topics_of_events_are_parted_by_commas(tmp_path: Path) -> None:
     assert settings(tmp_path, RUNREEL_TOPIC_EVENTS="a, b,").event_topics == ["a", "b"]
+
+
+def test_spans_are_written_as_people_do(tmp_path: Path) -> None:
+    for text, span in (("90", 90), ("30 s", 30), ("15 min", 900), ("12h", 43_200), ("7 d", 604_800)):
+        assert settings(tmp_path, RUNREEL_RETENTION=text).retention == span
+    for text in ("0", "-1 d", "7 weeks", "inf", ""):
+        with pytest.raises(SettingError, match="write a span like") if text else nullcontext():
+            settings(tmp_path, RUNREEL_RETENTION=text)
+
+
+def test_mistakes_are_all_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "runreel.toml").write_text('kafak = "a:9092"\nport = "many"\n')
+    found = mistakes({"RUNREEL_SIGNALS": "maybe", "RUNREEL_KAFKA_CONFIG": "hunter2"}, tmp_path)
+    assert [error.name for error in found] == [
+        "runreel.toml", "port in runreel.toml", "RUNREEL_KAFKA_CONFIG", "RUNREEL_SIGNALS",
+    ]  # fmt: skip
+    assert "did you mean kafka?" in str(found[0])
+    assert not any("hunter2" in str(error) for error in found)
