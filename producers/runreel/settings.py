@@ -101,6 +101,13 @@ SETTINGS: Final = (
     Setting(
         "retention",
         7 * 86_400.0,
+        "Seconds that Kafka keeps events, artifact bytes and views; from then on the archive alone has them.",
+        seconds,
+    ),
+    Setting("retention_dead", 30 * 86_400.0, "Seconds that Kafka keeps what could not be taken.", seconds),
+    Setting(
+        "retention",
+        7 * 86_400.0,
         "How long `runreel topics create` has Kafka keep events, artifact bytes and view requests; then the archive "
         "alone has them.",
         span,
@@ -159,6 +166,8 @@ class Settings:
     topic_dead: str
     partitions: int
     replication: int
+    retention: float
+    retention_dead: float
     retention: float
     retention_dead: float
     group: str
@@ -240,7 +249,7 @@ def _given(
 
             close = difflib.get_close_matches(key, _BY_NAME, n=1)
             meant = f" (did you mean {close[0]}?)" if close else ""
-            wrong(SettingError(FILE, key, f"is no setting{meant}; there are: {', '.join(sorted(_BY_NAME))}"))
+            wrong(SettingError(FILE, key, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}{meant}"))
     for setting in SETTINGS:
         # An empty variable says "none" where a text may be empty; elsewhere it is as if it were not there.
         if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, pairs)):
