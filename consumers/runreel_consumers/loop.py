@@ -52,10 +52,12 @@ class Sink(Protocol):
     name: str
     """Also the end of the consumer group's name."""
 
-    topics: Sequence[str]
-
     batch: int
     """The most messages taken at a time."""
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """What it consumes."""
 
     @property
     def held(self) -> int:
@@ -113,6 +115,7 @@ class Loop:
             max_poll_interval_ms=int(POLL_SECONDS * 1000),
             queued_max_messages_kbytes=8 << 10,
             fetch_max_bytes=8 << 20,
+            fetch_queue_backoff_ms=10,  # a full queue is fetched for again after this, not after a second
             partition_assignment_strategy="roundrobin",
             topic_metadata_refresh_interval_ms=10_000,
             fetch_wait_max_ms=100,

@@ -101,13 +101,6 @@ SETTINGS: Final = (
     Setting(
         "retention",
         7 * 86_400.0,
-        "Seconds that Kafka keeps events, artifact bytes and views; from then on the archive alone has them.",
-        seconds,
-    ),
-    Setting("retention_dead", 30 * 86_400.0, "Seconds that Kafka keeps what could not be taken.", seconds),
-    Setting(
-        "retention",
-        7 * 86_400.0,
         "How long `runreel topics create` has Kafka keep events, artifact bytes and view requests; then the archive "
         "alone has them.",
         span,
@@ -166,8 +159,6 @@ class Settings:
     topic_dead: str
     partitions: int
     replication: int
-    retention: float
-    retention_dead: float
     retention: float
     retention_dead: float
     group: str

@@ -1,0 +1,76 @@
+"""Topics on a real Kafka: made as they should be, and compared with what is there."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from archiving import Speaker, produce, running, settings
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from native import Kafka
+from support import wait_for
+
+from runreel.errors import NotReachable
+from runreel.settings import Settings
+from runreel_consumers.archive.reader import Reader
+from runreel_consumers.archive.sink import ArchiveSink
+from runreel_consumers.brokers import TopicIds, admin
+from runreel_consumers.loop import Loop
+from runreel_consumers.outbox import Outbox
+from runreel_consumers.store import DirectoryStore
+from runreel_consumers.topics import compare, create, lags, wanted
+
+
+@pytest.fixture
+def chosen(kafka: Kafka, prefix: str) -> Settings:
+    names = {f"topic_{name}": f"{prefix}.{name}" for name in ("events", "blobs", "runs", "views", "dead")}
+    return settings(kafka=kafka.address, partitions=2, group=prefix, **names)
+
+
+def test_topics_are_made_once_and_are_then_as_they_should_be(chosen: Settings) -> None:
+    assert {difference.text for difference in compare(chosen, chosen.kafka)} == {"is not there"}
+    assert set(create(chosen, chosen.kafka).values()) == {True}
+    wait_for(lambda: compare(chosen, chosen.kafka) == [])
+    assert set(create(chosen, chosen.kafka).values()) == {False}
+
+
+def test_what_differs_is_named_with_the_way_out(chosen: Settings) -> None:
+    create(chosen, chosen.kafka)
+    wait_for(lambda: compare(chosen, chosen.kafka) == [])
+    more = compare(chosen.replace(partitions=4), chosen.kafka)
+    assert {difference.topic for difference in more} == {t.name for t in wanted(chosen) if t.partitions == 2}
+    assert all("never add partitions in place" in difference.way_out for difference in more)
+    client = AdminClient({"bootstrap.servers": chosen.kafka})
+    entry = ConfigEntry("message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, chosen.topic_events, incremental_configs=[entry])
+    for answer in client.incremental_alter_configs([resource]).values():
+        answer.result(10)
+    (difference,) = wait_for(lambda: compare(chosen, chosen.kafka))
+    assert difference.topic == chosen.topic_events
+    assert difference.text == "message.timestamp.type is CreateTime, should be LogAppendTime"
+
+
+def test_lag_tells_what_is_not_in_the_archive_yet(chosen: Settings, tmp_path) -> None:
+    create(chosen, chosen.kafka)
+    store = DirectoryStore(tmp_path)
+    identities = TopicIds(admin(chosen, chosen.kafka))
+    ids = wait_for(lambda: identities.of([chosen.topic_events]))
+    reader, speaker = Reader(store), Speaker()
+    before = time.time()
+    produce(chosen.kafka, chosen.topic_events, speaker.mixture(5))
+    (lag,) = lags(chosen, chosen.kafka, reader, ids)
+    assert lag.behind == 5
+    assert 0 <= lag.age <= time.time() - before + 1
+    sink = ArchiveSink(chosen, store, Outbox(chosen, chosen.kafka))
+    with running(Loop(sink, chosen, chosen.kafka, identities)):
+        wait_for(lambda: lags(chosen, chosen.kafka, reader, ids) == [])
+
+
+def test_a_broker_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runreel_consumers.brokers.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("runreel_consumers.topics.ANSWER_SECONDS", 0.5)
+    alone = settings(kafka="127.0.0.1:1")
+    with pytest.raises(NotReachable, match="Kafka did not answer"):
+        compare(alone, alone.kafka)
+    with pytest.raises(NotReachable, match="was not made"):
+        create(alone, alone.kafka)
