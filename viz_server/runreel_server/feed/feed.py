@@ -79,6 +79,8 @@ class Feed:
         """How many messages the tail has brought."""
         self.last_heard: float | None = None
         """When the last one came, by the monotonic clock."""
+        self.newest: dict[tuple[str, str, int], int] = {}
+        """The offset of the last event heard of each (topic, its identity, partition)."""
         self._tail: Tail | None = None
         if config is not None and identities is not None:
             self._tail = Tail(config, [*self._events, self._notices], identities, self._start_at, self._take)
@@ -235,6 +237,7 @@ class Feed:
                     notices = self.runs.hear(taken) or notices
                     continue
                 self._recent.add(taken)
+                self.newest[taken.topic, taken.identity, taken.partition] = taken.offset
                 live = self._lives.get(taken.run)
                 if live is not None and live.hear(taken):
                     changed[taken.run] = live

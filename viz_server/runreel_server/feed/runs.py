@@ -60,6 +60,11 @@ class LiveRuns:
         with self._lock:
             return self._summaries.get(run)
 
+    def all(self) -> list[Json]:
+        """The newest summaries of all runs that were heard of."""
+        with self._lock:
+            return list(self._summaries.values())
+
     def advance(self) -> bool:
         """Make the frame of what has changed since the last one; answers whether there was anything."""
         with self._lock:

@@ -1,0 +1,95 @@
+"""A server of tests: an archive filled with real segments, a catalog of them, and a tail that is fed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from runreel import codec
+from runreel.events import Event
+from runreel.settings import Settings
+from runreel_consumers.archive import columns, segment
+from runreel_consumers.archive.layout import Segment
+from runreel_consumers.archive.positions import Epochs, Position
+from runreel_consumers.catalog import pipelines
+from runreel_consumers.catalog.days import Day, day_of
+from runreel_consumers.catalog.live import Live
+from runreel_consumers.catalog.summary import summary
+from runreel_consumers.partitions import partition_of
+from runreel_server import create_app
+from runreel_server.feed.recent import Taken
+from runreel_server.services import Services
+
+TOPIC, IDENTITY = "runreel.events", "a-topic-of-tests"
+PARTITIONS = 4
+
+
+class Server:
+    """A server without Kafka over a folder.
+
+    Args:
+        folder: where its store lies.
+        changes: settings.
+    """
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        quiet = Settings(environ={"HOME": "/nonexistent"}, folder=folder)
+        self.settings = quiet.replace(**{"store": f"dir:{folder / 'store'}", "state_dir": folder / "state", **changes})
+        self.services = Services(self.settings)
+        self.store = self.services.store
+        self._offsets = [0] * PARTITIONS
+        self._app: Flask | None = None
+
+    @property
+    def app(self) -> Flask:
+        """The WSGI application."""
+        if self._app is None:
+            self._app = create_app(self.services)
+        return self._app
+
+    def archive(self, events: Sequence[Event], *, each: int = 100_000) -> None:
+        """Put events into the archive, in segments of at most so many of a partition."""
+        epoch = Epochs(self.store).register(IDENTITY, TOPIC, PARTITIONS)
+        for number in range(PARTITIONS):
+            mine = [event for event in events if partition_of(event.run, PARTITIONS) == number]
+            for start in range(0, len(mine), each):
+                part = mine[start : start + each]
+                first = self._offsets[number]
+                offsets = list(range(first, first + len(part)))
+                self._offsets[number] += len(part)
+                rows = columns.table(part, [event.time for event in part], offsets, epoch.ordinal, number)
+                segment.write(self.store, Segment(epoch.ordinal, number, first, offsets[-1]), rows, [])
+
+    def catalog(self, events: Iterable[Event]) -> None:
+        """File the summaries of the runs of these events, as the catalog does."""
+        lives: dict[str, Live] = {}
+        for offset, event in enumerate(events):
+            live = lives.setdefault(event.run, Live(event.run, TOPIC))
+            live.apply(event, event.time, Position(0, 0, offset))
+        for live in lives.values():
+            told = summary(live)
+            day = Day(self.store, told["workspace"], day_of(live.run), "tests")
+            day.put(told)
+            day.write()
+            if (took := pipelines.took(live)) is not None:
+                key = f"{pipelines.folder(told['workspace'], told['pipeline'])}tests.json"
+                pipelines.write(self.store, key, [*pipelines.read(self.store, key), took])
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Have the tail bring events."""
+        taken = []
+        for event in events:
+            number = partition_of(event.run, PARTITIONS)
+            offset = self._offsets[number]
+            self._offsets[number] += 1
+            taken.append(Taken(TOPIC, IDENTITY, number, offset, event.run, codec.encode(event), event.time))
+        self.services.feed._take(taken)
+
+    def get(self, address: str, status: int = 200) -> Any:
+        """The JSON at an address below `/api/v1`."""
+        answer = self.app.test_client().get(f"/api/v1{address}")
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        return answer.get_json(force=True)

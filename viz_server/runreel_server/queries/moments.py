@@ -1,0 +1,150 @@
+"""States of runs: now, at any moment, and what changes from one moment to another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from runreel import events as ev
+from runreel.events import Event
+from runreel.state import RUN, corrected, offsets_of
+from runreel_consumers.archive.reader import Reader
+from runreel_server.feed import LiveRun
+from runreel_server.queries import estimates
+from runreel_server.queries.medians import Medians
+from runreel_server.queries.patches import difference
+from runreel_server.queries.stories import Heard, Story, passed
+from runreel_server.queries.tails import Tails
+
+KEPT_BYTES: Final = 96 << 20
+"""Bytes of the stories of all runs that are kept."""
+
+_VIEWS: Final = 8
+
+Json = dict[str, Any]
+
+
+class Moments:
+    """Answers states. Safe for threads.
+
+    Args:
+        reader: the archive.
+        tails: what the archive does not have yet.
+        medians: what earlier runs took.
+    """
+
+    def __init__(self, reader: Reader, tails: Tails, medians: Medians) -> None:
+        self._reader, self._tails, self._medians = reader, tails, medians
+        self._lock = threading.Lock()
+        self._stories: WeakKeyDictionary[LiveRun, Story] = WeakKeyDictionary()
+        self._order: OrderedDict[str, LiveRun] = OrderedDict()
+        self._views: OrderedDict[tuple[str, int, int], Json] = OrderedDict()
+
+    def now(self, live: LiveRun) -> Json:
+        """The state as it is."""
+        now = _now()
+        with live.lock:
+            if not live.medians:
+                live.medians = self._medians.of(live.state.view_part(RUN) or {})
+            state = live.view(now)
+        estimates.fill(state, now)
+        return state
+
+    def at(self, live: LiveRun, until: int) -> Json:
+        """The state as it was at `until`, in µs since 1970: not to be changed by who gets it."""
+        story = self.story(live)
+        if story is None:
+            return self._passed(live, until)
+        with story.lock:
+            key = (live.run, story.version, until)
+            with self._lock:
+                known = self._views.get(key)
+            if known is None:
+                state, tally = story.at(until)
+                known = self._view(live, state, tally, until)
+                with self._lock:
+                    self._views[key] = known
+                    while len(self._views) > _VIEWS:
+                        self._views.popitem(last=False)
+            return known
+
+    def delta(self, live: LiveRun, start: int, end: int) -> Json:
+        """The merge patch that turns the state at `start` into that at `end`; `end` may be the earlier one."""
+        return difference(self.at(live, start), self.at(live, end))
+
+    def story(self, live: LiveRun) -> Story | None:
+        """All events of a run, kept current by the tail; None where they are too many to be kept."""
+        with self._lock:
+            story = self._stories.get(live)
+            if story is not None:
+                self._order.move_to_end(live.run)
+        if story is None:
+            story = Story(live.run)
+            with live.lock:  # what is said from here on comes by `hear`, what was said before by `load`
+                live.listeners.append(story.hear)
+            kept = story.load(self.heard(live.run))
+            if not kept:
+                live.listeners.remove(story.hear)
+                story = Story("")
+            with self._lock:
+                self._stories[live] = story
+                self._order[live.run] = live
+                self._shrink()
+        return story if story.run else None
+
+    def heard(self, run: str, types: frozenset[str] | None = None) -> Iterator[Heard]:
+        """All events of a run, in any order; those that the archive and the tail both have come twice."""
+        recent = self._tails.unstored(run)
+        if types is None:
+            yield from ((row.event, row.received) for row in self._reader.structure(run))
+            types = ev.STREAMS
+        yield from ((row.event, row.received) for row in self._reader.rows(run, types))
+        yield from ((event, None) for event in recent)
+
+    def events(self, live: LiveRun, types: frozenset[str]) -> Iterator[Event]:
+        """A run's events of these types, in any order, each at least once."""
+        story = self.story(live)
+        if story is None:
+            yield from (event for event, _ in self.heard(live.run, types) if event.type in types)
+            return
+        with story.lock:
+            found = [entry.event for entry in story.entries if entry.event.type in types]
+        yield from found
+
+    def span(self, live: LiveRun) -> tuple[int, int]:
+        """When a run's first and last events were said, in µs by the broker's clock."""
+        story = self.story(live)
+        if story is not None and story.entries:
+            with story.lock:
+                return story.entries[0].time, story.entries[-1].time
+        offsets = live.state.record.offsets
+        times = [corrected(offsets, event.session or "", event.time) for event, _ in self.heard(live.run)]
+        return min(times), max(times)
+
+    def _shrink(self) -> None:
+        while sum(story.size for story in self._stories.values() if story.run) > KEPT_BYTES and len(self._order) > 1:
+            _, live = self._order.popitem(last=False)
+            story = self._stories.pop(live, None)
+            if story is not None and story.hear in live.listeners:
+                live.listeners.remove(story.hear)
+
+    def _passed(self, live: LiveRun, until: int) -> Json:
+        structure = [row.event for row in self._reader.structure(live.run)]
+        offsets = offsets_of([*structure, *self._tails.unstored(live.run)])
+        state, tally = passed(live.run, self.heard(live.run), offsets, until)
+        return self._view(live, state, tally, until)
+
+    def _view(self, live: LiveRun, state: Any, tally: Any, until: int) -> Json:
+        moment = min(until, _now())
+        medians = live.medians or self._medians.of(live.state.view_part(RUN) or {})
+        view: Json = state.view(now=moment, tally=tally, stored=live.stored, medians=medians)
+        estimates.fill(view, moment)
+        return view
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,124 @@
+"""Points of series: the keys that name them, and their slices from the tiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from runreel import ids
+from runreel.codec import parse_time
+from runreel.errors import NotFound
+from runreel.state import RUN
+from runreel_consumers.archive.points import Key
+from runreel_server.charts import Axis, series_json
+from runreel_server.feed import Feed, LiveRun
+
+WIDEST: Final = 20_000
+_KEY: Final = re.compile(r"(?P<path>[^#:]*)(#(?P<attempt>[1-9][0-9]*))?:(?P<name>.+)", re.DOTALL)
+
+Json = dict[str, Any]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What of a series is wanted: the axis, its edges, pixels, and the moment after which nothing is there (µs)."""
+
+    x: Axis = "at"
+    start: float | None = None
+    stop: float | None = None
+    width: int = 800
+    until: int | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A series as an address names it: step, attempt (None: the last one), name. The run's own has the path `""`."""
+
+    path: str
+    attempt: int | None
+    name: str
+
+
+def parse(key: str) -> Named:
+    """The series behind `STEP[#n]:NAME`, both percent-encoded.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise ValueError(f"key={key!r} names no series: write STEP:NAME or STEP#2:NAME, as `train/fold-3:loss`")
+    attempt = found["attempt"]
+    return Named(found["path"], None if attempt is None else int(attempt), found["name"])
+
+
+class SeriesQuery:
+    """Answers slices of series. Safe for threads.
+
+    Args:
+        feed: keeps the series that are looked at.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def slices(self, lives: Sequence[LiveRun], keys: Iterable[str], view: View) -> Json:
+        """Key -> columns. The first run's keys stand as they were asked for, those of the others as `RUN:KEY`.
+
+        A series that is not there (yet) is empty. Each has what `series_json` answers, and: `origin`, the run's start
+        in µs, from which elapsed time counts; `repeats`, whether an index occurs twice, so that elapsed time is the
+        better axis.
+
+        Raises:
+            ValueError: a key is none, or the view is none.
+            NotFound: a key names an attempt that is not there.
+        """
+        wanted = [(key, parse(key)) for key in dict.fromkeys(keys)]
+        answer: Json = {}
+        for number, live in enumerate(lives):
+            prefix = f"{live.run}:" if number else ""
+            found = self._of(live, wanted, view)
+            answer |= {prefix + key: columns for key, columns in found.items()}
+        return answer
+
+    def _of(self, live: LiveRun, wanted: Sequence[tuple[str, Named]], view: View) -> Json:
+        places = {key: self._place(live, named) for key, named in wanted}
+        cache = self._feed.series(live.run).get(places.values())
+        with live.lock:
+            started = (live.state.view_part(RUN) or {}).get("started")
+        origin = None if started is None else parse_time(started)
+        answer: Json = {}
+        for key, place in places.items():
+            series = cache[place]
+            with series.lock:
+                columns = series_json(
+                    series.tiles, view.x, view.start, view.stop, view.width, until=view.until, origin=origin
+                )
+                answer[key] = {**columns, "origin": origin, "repeats": series.tiles.indices_repeat()}
+        return answer
+
+    def _place(self, live: LiveRun, named: Named) -> Key:
+        """Where a series is stored."""
+        with live.lock:
+            name = self._name(live, named)
+            if not named.path:
+                return None, name
+            step = live.state.view_part(("step", named.path))
+            if step is None:
+                raise NotFound(f"run {live.run} has no step {named.path!r}")
+            attempts = step["attempts"]
+            if named.attempt is None:
+                return step["execution"] or _said_without(live.run, named.path), name
+            if named.attempt > len(attempts):
+                raise NotFound(f"step {named.path!r} has {len(attempts)} attempts, no #{named.attempt}")
+            return attempts[named.attempt - 1]["execution"], name
+
+    def _name(self, live: LiveRun, named: Named) -> str:
+        """The series' name: decoded, unless one with just these letters is there."""
+        known = live.state.view_part(("series", named.path), tally=live.tally) or {}
+        return named.name if named.name in known else ids.decode_segment(named.name)
+
+
+def _said_without(run: str, path: str) -> str:
+    return ids.joined_execution(run, path)

@@ -1,0 +1,71 @@
+"""What the tail has of a run and the archive does not have yet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from runreel.codec import decode
+from runreel.errors import CodecError, NotReachable
+from runreel.events import Event
+from runreel_consumers.archive.reader import Reader
+from runreel_server.feed import Feed
+from runreel_server.feed.recent import Taken
+
+FRESH_SECONDS: Final = 1.0
+
+Ends = dict[tuple[str, str, int], int]
+"""(topic, its identity, partition) -> the first offset that the archive does not have."""
+
+
+class Tails:
+    """The newest events of runs, without those that the archive had a moment ago. Safe for threads.
+
+    Args:
+        reader: the archive.
+        feed: the tail.
+    """
+
+    def __init__(self, reader: Reader, feed: Feed) -> None:
+        self._reader, self._feed = reader, feed
+        self._lock = threading.Lock()
+        self._ends: dict[tuple[str, str], tuple[float, Ends]] = {}
+
+    def unstored(self, run: str) -> list[Event]:
+        """The run's events that the archive may lack, in the order of the log.
+
+        Read them before the archive: then what it takes in between is in both, and nothing is in neither.
+        """
+        taken = self._feed.taken(run)
+        found = []
+        for one in taken:
+            if one.offset < self._end(one):
+                continue
+            try:
+                event = decode(one.message)
+            except CodecError:
+                continue  # the archive's consumer sends it to the dead letters
+            if event.run == run and event.session is not None:
+                found.append(event)
+        return found
+
+    def ends(self, topic: str, identity: str) -> Ends:
+        """Up to where the archive has a topic, as of a second ago; empty while it cannot be read."""
+        key = (topic, identity)
+        with self._lock:
+            read, known = self._ends.get(key, (0.0, {}))
+        now = time.monotonic()
+        if now - read < FRESH_SECONDS and key in self._ends:
+            return known
+        try:
+            found = self._reader.end({topic: identity})
+            known = {(name, identity, number): position.offset for (name, number), position in found.items()}
+        except NotReachable:
+            known = {}
+        with self._lock:
+            self._ends[key] = (now, known)
+        return known
+
+    def _end(self, one: Taken) -> int:
+        return self.ends(one.topic, one.identity).get((one.topic, one.identity, one.partition), 0)
