@@ -17,6 +17,7 @@ from runreel.spool.recovery import adopt, dead
 from runreel.spool.shipper import Shipper
 from runreel.transports.base import Answer, Broken, Transport
 from runreel.transports.choice import choose
+from runreel.uploads import Uploader
 
 TICK: Final = 0.02
 """Seconds between two looks at the slots. Writers wake nobody: waking takes a lock."""
@@ -99,6 +100,7 @@ class Worker:
         self._active = self._silent = time.monotonic()
         self._backoff, self._paused = _LEAST_BACKOFF, 0.0
         self._troubled = False
+        self.uploader = Uploader(settings)
 
     # -- for others
 
@@ -198,6 +200,7 @@ class Worker:
         self._waiting = [flush for flush in self._waiting if not flush.look(self.shippers)]
 
     def _remove(self, shipper: Shipper) -> None:
+        self.uploader.withdraw(shipper.folder.uploads)
         self.shippers.remove(shipper)
         self._routes = {session: one for session, one in self._routes.items() if one is not shipper}
         shipper.finish()
@@ -211,6 +214,8 @@ class Worker:
         for shipper in self.shippers:
             now = time.monotonic()
             shipper.prepare()
+            if shipper.uploads_left():
+                self.uploader.offer(shipper.folder.uploads, shipper.tell)
             forced = id(shipper) in waited
             if not forced and now - self._rounds.get(id(shipper), 0.0) < _LINGER:
                 continue

@@ -71,6 +71,7 @@ class Reader:
     ) -> None:
         self.read, self.pending = read, set(pending)
         self._segments, self._abandoned, self._ended = segments, abandoned, ended
+        self._near: Segment | None = None  # where the last look was
         self._pins: dict[int, set[int]] = {}  # a pending first slot -> starts of segments that hold its further ones
 
     def take(self, sink: Sink, slots: int, most: int) -> Round:
@@ -79,7 +80,7 @@ class Reader:
         round_ = Round(self.read, self.pending)
         round_.pins = {first: set(starts) for first, starts in self._pins.items()}
         for slot in sorted(self.pending):
-            self._late(segments, slot, sink, round_)
+            self._late(slot, sink, round_)
         left = slots
         while left > 0 and sink.size < most:
             segment = next((one for one in segments if one.start <= round_.read < one.end), None)
@@ -89,7 +90,7 @@ class Reader:
                     break
                 round_.read = later  # of a dead spool: that segment has gone, all in it was sealed
                 continue
-            count = self._chunk(segments, segment, min(_CHUNK, left), sink, round_, most)
+            count = self._chunk(segment, min(_CHUNK, left), sink, round_, most)
             if not count:
                 break
             left -= count
@@ -98,13 +99,12 @@ class Reader:
 
     def hold(self, round_: Round, slots: Iterable[int]) -> None:
         """Offer the records of these slots again in the next round; the segments of their whole chains stay."""
-        segments = list(self._segments())
         for slot in slots:
             touched: set[int] = set()
 
-            def get(at: int, touched: set[int] = touched) -> memoryview | None:
-                touched.update(one.start for one in segments if one.start <= at < one.end)
-                return _get(segments, at)
+            def get(at: int, count: int, touched: set[int] = touched) -> memoryview | None:
+                touched.update(one.start for one in self._segments() if one.start <= at < one.end)
+                return self._get(at, count)
 
             read_chain(slot, get)
             round_.pending.add(slot)
@@ -125,20 +125,20 @@ class Reader:
             if segment.start not in pinned and not any(segment.start <= slot < segment.end for slot in waiting):
                 segment.release()
 
-    def _late(self, segments: list[Segment], slot: int, sink: Sink, round_: Round) -> None:
+    def _late(self, slot: int, sink: Sink, round_: Round) -> None:
         if slot in self._abandoned:
             round_.pending.discard(slot)
             return
-        raw = _get(segments, slot)
+        raw = self._get(slot)
         number = int.from_bytes(raw[-8:], "little") if raw is not None else 0
         if number != slot + 1:
             if self._ended:
                 round_.pending.discard(slot)
             return
-        self._one(segments, slot, sink)
+        self._one(slot, sink)
         round_.pending.discard(slot)
 
-    def _chunk(self, segments: list[Segment], segment: Segment, most: int, sink: Sink, round_: Round, size: int) -> int:
+    def _chunk(self, segment: Segment, most: int, sink: Sink, round_: Round, size: int) -> int:
         start = round_.read
         passed = segment.passed  # before the numbers: a slot claimed since is seen as pending, never skipped
         count = min(most, segment.end - start)
@@ -170,24 +170,28 @@ class Reader:
                 if first in round_.pending:
                     round_.pins.setdefault(first, set()).add(segment.start)
             elif kind != VOID:
-                for same, places in buckets.items():
-                    _columns(words, same, places, sink)
-                buckets.clear()
-                self._one(segments, slot, sink)
+                _empty(words, buckets, sink)
+                self._one(slot, sink)
                 if sink.size >= size:
                     done = i + 1
                     break
-        for same, places in buckets.items():
-            _columns(words, same, places, sink)
+        _empty(words, buckets, sink)
         round_.read = start + done
         return done
+
+    def _get(self, slot: int, count: int = 1) -> memoryview | None:
+        """The bytes of slots, where they are now: a chain may end in a segment that came after the round began."""
+        near = self._near
+        if near is None or near.released or not near.start <= slot < near.end:
+            near = self._near = next((one for one in self._segments() if one.start <= slot < one.end), None)
+        return near.view(slot, count) if near is not None and slot + count <= near.end else None
 
     def _hole(self, slot: int, round_: Round) -> None:
         if not self._ended and slot not in self._abandoned:
             round_.pending.add(slot)
 
-    def _one(self, segments: list[Segment], slot: int, sink: Sink) -> None:
-        raw = _get(segments, slot)
+    def _one(self, slot: int, sink: Sink) -> None:
+        raw = self._get(slot)
         if raw is None:
             return
         words = raw.cast("Q")
@@ -195,13 +199,15 @@ class Reader:
         if kind == POINT:
             _columns(words, words[0], None, sink)
         elif kind not in (PART, VOID):
-            record = read_chain(slot, lambda at: _get(segments, at))
+            record = read_chain(slot, self._get)
             if record is not None:
                 sink.record(slot, record)
 
 
-def _get(segments: list[Segment], slot: int) -> memoryview | None:
-    return next((one.view(slot) for one in segments if one.start <= slot < one.end), None)
+def _empty(words: memoryview, buckets: dict[int, list[int]], sink: Sink) -> None:
+    for meta, places in buckets.items():
+        _columns(words, meta, places, sink)
+    buckets.clear()
 
 
 def _columns(words: memoryview, meta: int, places: list[int] | None, sink: Sink) -> None:

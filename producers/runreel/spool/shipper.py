@@ -15,16 +15,18 @@ import msgspec
 
 from runreel.codec import encode, encode_data
 from runreel.events import (
+    ARTIFACT_STORED,
     HEARTBEAT,
     LOSS,
     SESSION_CLOSED,
     SESSION_OPENED,
+    ArtifactStored,
     Event,
     Heartbeat,
     SessionClosed,
     SessionOpened,
 )
-from runreel.ids import new_session
+from runreel.ids import derived_session, new_session
 from runreel.spool.batch import Batch, Key, Name, Said
 from runreel.spool.budget import Budget
 from runreel.spool.folder import PAGE, REFUSED, Folder
@@ -35,6 +37,7 @@ from runreel.spool.sealed import SMALLEST
 from runreel.spool.segment import Segment
 from runreel.spool.writer import Writer
 from runreel.transports.base import Answer, Sealed, Transport
+from runreel.uploads import jobs
 
 LAST_SEQ: Final = (1 << 31) - 2
 """The greatest seq but one: a session that comes to it goes on as a new one."""
@@ -55,7 +58,6 @@ class Shipper:
         writer: the live session's; None: its process has ended.
         limit: bytes for all spools beside it; None: the default.
         how: what `session.closed` says where nobody said it before the process ended.
-        last_seq: a session that comes to it goes on as a new one.
 
     Raises:
         OSError: there is no space for a new spool's files.
@@ -68,9 +70,8 @@ class Shipper:
         *,
         limit: int | None = None,
         how: str = "recovered",
-        last_seq: int = LAST_SEQ,
     ) -> None:
-        self.folder, self._writer, self._how, self._last_seq = folder, writer, how, last_seq
+        self.folder, self._writer, self._how = folder, writer, how
         self.budget = writer.budget if writer else Budget(folder.path.parent, folder.path, limit, lambda: 0)
         self._segments = _Dead(folder.path) if writer is None else writer
         page = Page(folder.path / PAGE)
@@ -92,6 +93,7 @@ class Shipper:
         self._progress: dict[Key, int] = {}
         self._slots = _SLOTS
         self._learnt: deque[Name] = deque()
+        self._told: deque[ArtifactStored] = deque()
         self._beats = 0
         self.sessions: set[str] = set()  # in whose name it has sent: more than one after a roll-over
         self.dry = False
@@ -127,6 +129,8 @@ class Shipper:
         self._count()
         while self._learnt and self._names.add({self._learnt[0].handle: self._learnt[0]}):
             self._learnt.popleft()
+        while self._told and self.ledger.seal([self._failed_upload(self._told[0])], self.ledger.mark):
+            self._told.popleft()
         ended = self._writer is None
         if self.closed or self.void:
             self.dry = True
@@ -172,7 +176,7 @@ class Shipper:
         session, seq = mark.session, mark.next
         events: list[tuple[str, int, bytes]] = []
         for one in said:
-            if seq >= self._last_seq and one.type != SESSION_CLOSED and not self.folder.meta.one_shot:
+            if seq >= LAST_SEQ and one.type != SESSION_CLOSED and not self.folder.meta.one_shot:
                 events.append((session, seq, self._closed(session, seq, "clean", one.time)))
                 parent, session, seq = session, new_session(), 0
                 opened = SessionOpened(
@@ -187,6 +191,13 @@ class Shipper:
             events.append((session, seq, raw))
             seq += 1
         return Mark(mark.ordinal, read, pending, session, seq, mark.closed or closing, mark.said), events
+
+    def _failed_upload(self, stored: ArtifactStored) -> tuple[str, int, bytes]:
+        """In a one-shot session of its own: this one may be closed already, and saying it again is a duplicate."""
+        meta = self.folder.meta
+        session = derived_session(ARTIFACT_STORED, meta.run, stored.id, "failed")
+        said = Said(ARTIFACT_STORED, None, None, time.time_ns() // 1000, b"", final=True)
+        return session, 0, self._event(session, 0, ARTIFACT_STORED, encode_data(stored), said.time, said)
 
     def _closed(self, session: str, seq: int, how: str, when: int) -> bytes:
         data = msgspec.convert({"last": seq, "how": how}, SessionClosed)
@@ -210,6 +221,10 @@ class Shipper:
                 data=data,
             )
         )
+
+    def tell(self, stored: ArtifactStored) -> None:
+        """An upload failed for good. For any thread."""
+        self._told.append(stored)
 
     def learn(self, name: Name) -> None:
         """What a handle stands for, where the spool had no room for a record that says so. For any thread."""
@@ -304,10 +319,7 @@ class Shipper:
 
     def uploads_left(self) -> bool:
         """Whether artifact bytes still wait."""
-        try:
-            return any(name.endswith(".json") for name in os.listdir(self.folder.uploads))
-        except OSError:
-            return False
+        return bool(jobs(self.folder.uploads)) or bool(self._told)
 
     @property
     def over(self) -> bool:

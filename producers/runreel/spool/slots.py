@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -81,31 +82,76 @@ def checksum(payload: bytes) -> int:
     return zlib.crc32(payload)
 
 
-def read_chain(slot: int, get: Callable[[int], bytes | memoryview | None]) -> First | None:
-    """The record whose first slot is `slot`, or None where it is torn.
+@lru_cache(512)
+def _row(count: int) -> Struct:
+    return Struct("=" + "QQ40sQ" * count)
 
-    Args:
-        get: the 64 bytes of a slot by its index, or None where there are none.
-    """
-    raw = get(slot)
+
+def straight(first: int, further: int, payload: bytes) -> bytes:
+    """The further slots of a record whose slots lie side by side, the first one at `first`."""
+    meta, number = PART | (first + 1) << 8, first + 2
+    fields: list[int | bytes] = []
+    for start in range(FIRST_BYTES, len(payload), PART_BYTES):
+        fields += (meta, number + 1, payload[start : start + PART_BYTES], number)
+        number += 1
+    fields[-3] = 0
+    return _row(further).pack(*fields)
+
+
+Get = Callable[[int, int], memoryview | None]
+"""(slot, count) -> the bytes of so many slots side by side, or None where they are not."""
+
+
+def read_chain(slot: int, get: Get) -> First | None:
+    """The record whose first slot is `slot`, or None where it is torn."""
+    raw = get(slot, 1)
     if raw is None:
         return None
     meta, time, length, crc, following, data, number = FIRST.unpack(raw)
     if number != slot + 1:
         return None
-    found = bytearray(data)
-    while following:
-        raw = get(following - 1)
-        if raw is None:
+    further = -(-(length - FIRST_BYTES) // PART_BYTES) if length > FIRST_BYTES else 0
+    rest = b""
+    if further:
+        found = _straight(slot, further, get) if following == slot + 2 else None
+        if found is None:
+            found = _winding(slot, further, following, get)
+        if found is None:
             return None
-        part, after, data, number = FURTHER.unpack(raw)
-        if number != following or part != PART | (slot + 1) << 8 or after == following:
-            return None
-        found += data
-        following = after
-    payload = bytes(found[:length])
+        rest = found
+    payload = (data + rest)[:length]
     if len(payload) != length or checksum(payload) != crc:
         return None
     return First(
         kind=meta & 0xFF, handle=meta >> HANDLE_SHIFT, time=time, payload=payload, in_file=bool(meta & IN_FILE)
     )
+
+
+def _straight(slot: int, further: int, get: Get) -> bytes | None:
+    raw = get(slot + 1, further)
+    if raw is None:
+        return None
+    words = raw.cast("Q")
+    first = slot + 2
+    if words[0::WORDS].tolist() != [PART | (slot + 1) << 8] * further:
+        return None
+    if words[WORDS - 1 :: WORDS].tolist() != list(range(first, first + further)):
+        return None
+    if words[1::WORDS].tolist() != [*range(first + 1, first + further), 0]:
+        return None
+    whole = raw.tobytes()
+    return b"".join([whole[start + 16 : start + 56] for start in range(0, len(whole), SIZE)])
+
+
+def _winding(slot: int, further: int, following: int, get: Get) -> bytes | None:
+    found = bytearray()
+    for _ in range(further):
+        raw = get(following - 1, 1)
+        if raw is None:
+            return None
+        part, after, data, number = FURTHER.unpack(raw)
+        if number != following or part != PART | (slot + 1) << 8:
+            return None
+        found += data
+        following = after
+    return bytes(found)

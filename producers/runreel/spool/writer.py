@@ -18,21 +18,25 @@ from runreel.spool.slots import (
     AT_FLOAT,
     AT_INT,
     FIRST,
+    FIRST_BYTES,
     FURTHER,
     HANDLE_SHIFT,
     IN_FILE,
     MAX_CHAIN,
     PART,
+    PART_BYTES,
     POINT,
     POINT_AT_INT,
     POINT_FLOAT,
     POINT_INT,
     POINT_INTS,
     SHIFT,
+    SIZE,
     VALUE_INT,
     VOID,
     checksum,
     pieces,
+    straight,
 )
 
 SMALLEST: Final = 256 << 10
@@ -72,7 +76,8 @@ class Writer:
         self._folder, self._on_full, self._sealed = folder, on_full, sealed
         self._mapped = mappable(folder.path) if mapped is None else mapped
         self.budget = Budget(folder.path.parent, folder.path, limit, self.used)
-        self.claim = itertools.count().__next__
+        self._count = itertools.count()
+        self.claim = self._count.__next__
         self._name = itertools.count().__next__
         self.full = False
         self.dropped: deque[tuple[str, int]] = deque()
@@ -123,49 +128,57 @@ class Writer:
             if name is None:
                 return False
             payload, meta = name.encode(), meta | IN_FILE
-        parts = list(pieces(payload))
-        claimed: list[tuple[Segment, int]] = []
-        try:
-            for _ in parts:
-                before = self._segment
-                slot = self.claim()
-                segment = before if slot < before.end else self._find(before, slot, stream, quiet=quiet)
-                if segment is None:
-                    break
-                claimed.append((segment, slot))
-        finally:
-            if len(claimed) < len(parts):
-                self.abandoned.update(slot for _, slot in claimed)
-        return len(claimed) == len(parts) and self._fill(
-            claimed, meta, _now() // 1000 if when is None else when, payload, parts
-        )
+        if when is None:
+            when = _now() // 1000
+        further = -(-(len(payload) - FIRST_BYTES) // PART_BYTES) if len(payload) > FIRST_BYTES else 0
+        segment = self._segment
+        slots = list(itertools.islice(self._count, further + 1))  # claims them one by one
+        first, buffer = slots[0], segment.buffer
+        if slots[-1] < segment.end and slots[-1] - first == further and buffer is not None:
+            offset = (first - segment.start) << SHIFT
+            if further:
+                buffer[offset + SIZE : offset + (further + 1) * SIZE] = straight(first, further, payload)
+            after = first + 2 if further else 0
+            FIRST.pack_into(
+                buffer, offset, meta, when, len(payload), checksum(payload), after, payload[:FIRST_BYTES], first + 1
+            )
+            return True
+        return self._winding(segment, slots, meta, when, payload, stream, quiet=quiet)
 
     def mark(self) -> int:
         """Claim a slot that says nothing, and answer it: all that was said before has a lesser one."""
-        before = self._segment
+        segment = self._segment
         slot = self.claim()
-        segment = self._find(before, slot, 0, quiet=True)
-        if segment is not None:
-            self._fill([(segment, slot)], VOID, 0, b"", [b""])
+        self._winding(segment, [slot], VOID, 0, b"", 0, quiet=True)
         return slot
 
     def lost(self, reason: str, count: int = 1) -> None:
         """Count what was not taken."""
         self.dropped.append((reason, count))
 
-    def _fill(
-        self, claimed: list[tuple[Segment, int]], meta: int, when: int, payload: bytes, parts: list[bytes]
+    def _winding(
+        self, segment: Segment, slots: list[int], meta: int, when: int, payload: bytes, stream: int, *, quiet: bool
     ) -> bool:
-        first = claimed[0][1] + 1
-        numbers = [slot + 1 for _, slot in claimed[1:]] + [0]
-        for (segment, slot), data, following in zip(claimed[1:], parts[1:], numbers[1:], strict=True):
-            if not self._store(segment, slot, FURTHER, PART | first << 8, following, data, slot + 1):
-                self.abandoned.update(slot for _, slot in claimed)
-                return False
-        segment, slot = claimed[0]
-        return self._store(
-            segment, slot, FIRST, meta, when, len(payload), checksum(payload), numbers[0], parts[0], slot + 1
-        )
+        """A record whose slots are parted by others' or lie in several segments."""
+        places: list[Segment] = []
+        try:
+            for slot in slots:
+                found = self._find(segment, slot, stream, quiet=quiet)
+                if found is None:
+                    return False
+                places.append(found)
+            numbers = [slot + 1 for slot in slots[1:]] + [0]
+            parts = list(pieces(payload))
+            for i in range(1, len(slots)):
+                fields = (PART | (slots[0] + 1) << 8, numbers[i], parts[i], slots[i] + 1)
+                if not self._store(places[i], slots[i], FURTHER, *fields):
+                    places.clear()
+                    return False
+            head = (meta, when, len(payload), checksum(payload), numbers[0], parts[0], slots[0] + 1)
+            return self._store(places[0], slots[0], FIRST, *head)
+        finally:
+            if len(places) < len(slots):
+                self.abandoned.update(slots)
 
     def _store(self, segment: Segment, slot: int, layout: Any, *fields: Any) -> bool:
         buffer = segment.buffer
