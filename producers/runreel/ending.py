@@ -6,10 +6,16 @@ import atexit
 import builtins
 import os
 import sys
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from runreel import current, signals
+from runreel.deadline import Deadline
 from runreel.events import Error
+
+if TYPE_CHECKING:
+    from runreel.run import Run
 
 INHERITED_WAIT: Final = 1.0  # seconds that a forked child waits for delivery: what is left, its parent's machine ships
 
@@ -54,12 +60,20 @@ def notebook() -> bool:
 
 def _exit() -> None:
     passing = sys.exc_info()[1]  # multiprocessing's finalizers run while the exception passes
-    for run in reversed(list(current.open_runs.values())):
-        inherited = run.process != os.getpid()
-        run.end(error=passing or run.failure(), timeout=INHERITED_WAIT if inherited else None)
+    for run, left in _open():
+        run.end(error=passing or run.failure(), timeout=left())
 
 
 def _canceled() -> None:
     asked = Error(type="SIGTERM", message="the process was told to end")
-    for run in reversed(list(current.open_runs.values())):
-        run.end("CANCELED", asked, INHERITED_WAIT if run.process != os.getpid() else None)
+    for run, left in _open():
+        run.end("CANCELED", asked, left())
+
+
+def _open() -> Iterator[tuple[Run, Callable[[], float]]]:
+    """The open runs, newest first, each with the seconds that it may wait: one deadline bounds them all."""
+    runs = list(current.open_runs.values())
+    deadline = Deadline(max((run.settings.exit_wait for run in runs), default=0.0))
+    for run in reversed(runs):
+        most = INHERITED_WAIT if run.process != os.getpid() else run.settings.exit_wait
+        yield run, partial(deadline.left, most)

@@ -10,12 +10,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from runreel.artifacts import Artifact
+from runreel.digest import hash_of
 from runreel.errors import NotFound, NotReachable
 from runreel.servers import server
 from runreel.settings import Settings
@@ -43,7 +45,7 @@ def fetched(artifact: Artifact, timeout: float, settings: Settings | None) -> Pa
         return target
     if artifact.uri is not None and artifact.uri.startswith(("http://", "https://")):
         uri = artifact.uri
-        return _patiently(lambda: _download(uri, target), timeout, artifact.name)
+        return _patiently(lambda: _download(uri, target, artifact.sha256), timeout, artifact.name)
     address = server(settings or Settings())
     if not address:
         way_out = "set RUNREEL_URL, or start `runreel up`"
@@ -51,7 +53,7 @@ def fetched(artifact: Artifact, timeout: float, settings: Settings | None) -> Pa
 
     def download() -> Path:
         number = artifact.id or _find(address, artifact)
-        return _download(f"{address}/api/v1/artifacts/{quote(number)}/content", target)
+        return _download(f"{address}/api/v1/artifacts/{quote(number)}/content", target, artifact.sha256)
 
     return _patiently(download, timeout, artifact.name)
 
@@ -92,19 +94,40 @@ def _linked(copy: Path, target: Path) -> bool:
         return True
     except OSError:
         try:
-            partial = target.with_name(target.name + ".part")
-            shutil.copyfile(copy, partial)
-            partial.rename(target)
+            with _whole(target) as partial:
+                shutil.copyfile(copy, partial)
         except OSError:
             return False
     return True
 
 
-def _download(address: str, target: Path) -> Path:
-    partial = target.with_name(target.name + ".part")
-    with urllib.request.urlopen(address, timeout=ANSWER) as answer, partial.open("wb") as file:
-        shutil.copyfileobj(answer, file, 1 << 20)
-    partial.rename(target)
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A file to write that becomes `target` when the block ends well; two threads may fetch one artifact at once."""
+    descriptor, partial = tempfile.mkstemp(dir=target.parent)
+    os.close(descriptor)
+    try:
+        yield Path(partial)
+        os.replace(partial, target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _download(address: str, target: Path, sha256: str | None) -> Path:
+    """The bytes at an address.
+
+    Raises:
+        OSError: no answer, or other bytes than those that were said.
+    """
+    with urllib.request.urlopen(address, timeout=ANSWER) as answer, _whole(target) as partial:
+        with partial.open("wb") as file:
+            shutil.copyfileobj(answer, file, 1 << 20)
+            size = file.tell()
+        promised = answer.headers["Content-Length"]
+        if promised is not None and int(promised) != size:
+            raise OSError(f"{size:,} of {int(promised):,} bytes came")
+        if sha256 is not None and hash_of(partial) != sha256:
+            raise OSError("the bytes are not those that were said: their sha256 differs")
     return target
 
 

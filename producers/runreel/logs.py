@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from runreel import current
-from runreel.values import clean
 
 OURS = "runreel"
 
@@ -29,7 +28,7 @@ class StepHandler(logging.Handler):
         if speaker is None:
             return
         try:
-            text = clean(self.format(record))
+            text = self.format(record)
         except Exception:
             self.handleError(record)
             return

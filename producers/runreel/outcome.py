@@ -43,7 +43,7 @@ def _ended_by(error: BaseException) -> tuple[State, Error | None]:
         return "SUCCEEDED", None
     if isinstance(error, GeneratorExit):  # who consumed the generator had enough
         return "SUCCEEDED", None
-    said = Error(type=type(error).__name__, message=_short(_message(error)), traceback=_short(text_of(error)))
+    said = Error(type=type(error).__name__, message=_short(_message(error)), traceback=_short(clean(text_of(error))))
     return ("CANCELED" if canceled(error) else "FAILED"), said
 
 
@@ -64,7 +64,7 @@ def text_of(error: BaseException) -> str:
     """The traceback, as Python prints it."""
     import traceback  # slow to import, and needed once something has failed
 
-    return clean("".join(traceback.format_exception(error)).rstrip("\n"))
+    return "".join(traceback.format_exception(error)).rstrip("\n")
 
 
 def _short(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from runreel import events, formats, ids, values
 from runreel.artifacts import Artifact
+from runreel.digest import hash_of
 from runreel.settings import Settings
 from runreel.speaker import check_size
 from runreel.step import Step, inside
@@ -101,9 +101,7 @@ def _keep(speaker: Speaker, said: events.Artifact, content: formats.Content, mov
             content.write(target)
         else:
             take(content.file, target, move=move)
-        with target.open("rb") as file:
-            said.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            said.size = file.tell()
+        said.size, said.sha256 = target.stat().st_size, hash_of(target)
         said.by = travels(speaker.run.settings, said.size)
     except Exception as error:  # conversion is others' code and may raise anything: the step goes on
         said.state, said.reason = "failed", values.clean(f"{type(error).__name__}: {error}")[:10_000]

@@ -239,7 +239,8 @@ def start(
         raise ValueError(f"id is {values.shown(id)}: give letters, digits, . _ - (128 at most), or nothing")
     around = surroundings()
     settings = around.settings()
-    identity = Identity() if id is not None else _from_outside(Identity.read(around.environ))
+    alone = settings.disabled or id is not None
+    identity = Identity() if alone else _from_outside(Identity.read(around.environ))
     declared = _graph(graph, identity.step)
     _end_the_notebooks_last()
     joined = identity.run is not None

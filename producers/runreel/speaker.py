@@ -6,6 +6,7 @@ import math
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from runreel import codec, events, levels, values
@@ -146,7 +147,7 @@ class Speaker:
         """
         if stream not in ("log", "stdout", "stderr"):
             raise ValueError(f"stream is {values.shown(stream)}: give log, stdout or stderr")
-        said = text if isinstance(text, bytes) else values.clean(str(text))
+        said = text if isinstance(text, bytes) else str(text)
         self._voice.line(self.path, self.execution, said, levels.level(level), stream)
 
     def record(self, text: str, level: str, time: int) -> None:
@@ -308,7 +309,7 @@ class Speaker:
         voice = self._voice
         series = _Series(voice.point, voice.series(self.path, self.execution, said))
         self._series[name] = series
-        _with_series.add(self)
+        _with_series[id(self)] = weakref.ref(self, partial(_gone, id(self)))
         return series
 
     def _say(self, type: str, data: Any) -> None:  # noqa: A002
@@ -349,13 +350,19 @@ def _finite(field: str, value: Any) -> int | float:
     return found
 
 
-_with_series: weakref.WeakSet[Speaker] = weakref.WeakSet()
+_with_series: dict[int, weakref.ref[Speaker]] = {}  # by `id()`; a WeakSet may not grow while somebody looks at it
+
+
+def _gone(key: int, known: weakref.ref[Speaker]) -> None:
+    if _with_series.get(key) is known:  # another speaker may have taken the place of one that has gone
+        _with_series.pop(key, None)
 
 
 def forget_series(run: Run | None = None) -> None:
     """Let go of handles: of all, in a forked child that gets a session of its own; of one run, when it is over."""
-    for speaker in list(_with_series):
-        if run is None or speaker.run is run:
+    for known in list(_with_series.values()):
+        speaker = known()
+        if speaker is not None and (run is None or speaker.run is run):
             speaker._series = {}
 
 

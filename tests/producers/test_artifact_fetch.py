@@ -6,6 +6,7 @@ import json
 import pickle
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -191,6 +192,21 @@ def test_a_server_that_fails_is_not_reachable(server: Server) -> None:
     server.status = 500
     with pytest.raises(runreel.NotReachable, match="answers 500"):
         Artifact(run="r1", name="x", id="gone").path(settings=settings(server.url))
+
+
+def test_other_bytes_than_those_that_were_said_are_refused(server: Server) -> None:
+    server.content["/api/v1/artifacts/a5/content"] = b"other"
+    artifact = Artifact(run="r1", name="x", id="a5", sha256="0" * 64)
+    with pytest.raises(runreel.NotReachable, match="sha256 differs"):
+        artifact.path(timeout=0, settings=settings(server.url))
+
+
+def test_many_threads_may_fetch_one_artifact(server: Server) -> None:
+    server.content["/api/v1/artifacts/a6/content"] = b"x" * (5 << 20)
+    artifact = Artifact(run="r1", name="x", id="a6")
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(artifact.path, settings=settings(server.url)) for _ in range(8)]
+        assert {path.result().stat().st_size for path in found} == {5 << 20}
 
 
 def test_no_server_and_no_file_says_what_to_set() -> None:

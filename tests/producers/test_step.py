@@ -232,5 +232,6 @@ def test_a_lone_surrogate_does_no_harm(said: Said, run: Run) -> None:
     run.tags(file=broken)
     run.metric(broken, 1)
     run.step(broken).finish()
-    assert said.lines() == [("INFO", "caf\\udce9")]
+    assert said.lines() == [("INFO", "caf\\xe9")]
+    assert [log.escaped for log in said.data(events.LOGS)] == [True]
     assert said.state["tags"] == {"file": "caf\\udce9"}
