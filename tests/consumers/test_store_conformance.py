@@ -268,7 +268,7 @@ class StoreConformance:
 
     def test_is_safe_to_use_from_several_threads(self, store: Store) -> None:
         def work(n: int) -> None:
-            for i in range(20):
+            for i in range(40):
                 store.put(f"t/{i % 3}/{n}", b"x" * n)
                 assert store.get(f"t/{i % 3}/{n}") == b"x" * n
                 store.delete([f"t/{i % 3}/{n}"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runreel_consumers.store.base import Info
@@ -12,6 +12,7 @@ from runreel_consumers.store.ordering import by_bytes, safe_start
 TIB = 1 << 40
 
 
+@settings(deadline=None)
 @example([300 * TIB // 60] * 3)
 @example([16 << 20] * 70_000)
 @given(st.lists(st.one_of(st.integers(0, 3), st.integers(0, 12 << 20), st.integers(0, 200 << 20)), max_size=40))

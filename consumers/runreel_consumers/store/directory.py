@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -224,10 +225,12 @@ class DirectoryStore:
                 self._make_folder(os.path.dirname(path))
                 try:
                     os.replace(temporary, path)
-                    _sync(os.path.dirname(path))
-                    return
                 except FileNotFoundError:  # a delete has just pruned the folder
                     os.stat(temporary)
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # deleted already, and the folder with it
+                    _sync(os.path.dirname(path))
+                return
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
@@ -238,15 +241,13 @@ class DirectoryStore:
             missing.append(folder)
             folder = os.path.dirname(folder)
         for new in reversed(missing):
-            try:
-                os.mkdir(new)
-            except FileExistsError:
-                if not os.path.isdir(new):
-                    raise NotADirectoryError(errno.ENOTDIR, "is a file", new) from None
-            except FileNotFoundError:  # pruned meanwhile: the caller comes again
-                return
-            else:
-                _sync(os.path.dirname(new))
+            with contextlib.suppress(FileNotFoundError):  # pruned meanwhile: the caller comes again
+                try:
+                    os.mkdir(new)
+                    _sync(os.path.dirname(new))
+                except FileExistsError:
+                    if not stat.S_ISDIR(os.stat(new).st_mode):
+                        raise NotADirectoryError(errno.ENOTDIR, "is a file", new) from None
 
     def _prune(self, folder: str) -> None:
         while len(folder) > len(self._root):
