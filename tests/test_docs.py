@@ -1,0 +1,94 @@
+"""The documents are true: every code block runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support import wait_for
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+NOT_RUN = {"", "text", "http"}
+ELSEWHERE = ("make demo", "pip install")
+"""Blocks that other tests run: the demo's, and the wheel's."""
+
+
+class Block(NamedTuple):
+    """A fenced block: where it stands, its language, its text, and what it needs."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    needs: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page. A comment `<!-- with: up -->` before one gives it a running `runreel up`."""
+    pattern = re.compile(r"(?:<!-- with: (\w+) -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
+    text = page.read_text()
+    for found in pattern.finditer(text):
+        yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], found[3], found[1] or "")
+
+
+ALL = [block for page in PAGES for block in blocks(page)]
+RUN = [block for block in ALL if block.language in ("python", "sh") and not any(w in block.text for w in ELSEWHERE)]
+
+
+def named(block: Block) -> str:
+    """A block's name in the test's report."""
+    return f"{block.page.name}:{block.line}"
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """An environment in which `runreel` is this one, and its state is the test's own."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RUNREEL_")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
+    return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), "RUNREEL_EXIT_WAIT": "5"}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running `runreel up`, and the environment in which it is found."""
+    folder = tmp_path_factory.mktemp("up")
+    environment = environ(folder)
+    command = [sys.executable, "-m", "runreel", "up", "--port", "8900"]
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        hub = folder / "state" / "hub.json"
+        wait_for(lambda: hub.exists() or process.poll() is not None, 30, what="runreel up")
+        yield {**environment, "RUNREEL_URL": json.loads(hub.read_bytes())["url"]}
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(15)
+
+
+def test_every_block_has_a_language_that_is_known() -> None:
+    """A block that nobody runs must not pass for one that is run."""
+    assert {block.language for block in ALL} <= {"python", "sh", "json", "sql", *NOT_RUN}
+
+
+@pytest.mark.parametrize("block", [block for block in ALL if block.language == "json"], ids=named)
+def test_json_blocks_are_json(block: Block) -> None:
+    """They can be copied."""
+    json.loads(block.text)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("block", RUN, ids=named)
+def test_blocks_run(block: Block, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """As they stand, in a folder of their own."""
+    environment = request.getfixturevalue("up") if block.needs == "up" else environ(tmp_path)
+    command = [sys.executable, "-c", block.text] if block.language == "python" else ["bash", "-euc", block.text]
+    environment.setdefault("RUNREEL_TRANSPORT", "" if block.needs == "up" else "null")
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, f"{named(block)}\n{done.stdout}{done.stderr}"
