@@ -1,0 +1,241 @@
+"""What lasts, in a real server on a real socket: content, uploads, events and streams beside the pages."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from runreel import codec, ids
+from runreel import events as ev
+from runreel_consumers.blobs.artifacts import ArtifactInfo, content_key, write_info
+from runreel_server import application_of, web
+from runreel_server.services import Services
+from serving import Server
+from support import wait_for
+
+BIG = 8 << 20
+
+
+class Served:
+    """A running server and its store."""
+
+    def __init__(self, services: Services, port: int) -> None:
+        self.services, self.port = services, port
+
+    def connect(self, timeout: float = 10) -> http.client.HTTPConnection:
+        """A connection to it."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def get(self, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+        """A whole answer."""
+        connection = self.connect()
+        connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer, body
+
+    def keep(self, data: bytes) -> str:
+        """Have an artifact of these bytes; answers its id."""
+        artifact, sha256 = ids.new_artifact(), hashlib.sha256(data).hexdigest()
+        self.services.store.put(content_key(sha256), data)
+        info = ArtifactInfo(
+            id=artifact,
+            run=self.run,
+            workspace="default",
+            state="stored",
+            size=len(data),
+            sha256=sha256,
+            content=content_key(sha256),
+            position="p",
+            time=1,
+        )
+        write_info(self.services.store, info)
+        return artifact
+
+    run = ids.new_run()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of an archive without Kafka, which takes three streams."""
+    server = Server(tmp_path_factory.mktemp("served"), max_streams=3, port=21_000)
+    session = ids.new_session()
+    began = ev.Event(
+        type=ev.RUN_STARTED,
+        run=Served.run,
+        time=time.time_ns() // 1000,
+        id=f"{session}-0",
+        source="/default/p",
+        session=session,
+        seq=0,
+        final=True,
+        data=codec.encode_data(ev.RunStarted(pipeline="p")),
+    )
+    server.archive([began])
+    with ExitStack() as stack:
+        yield Served(server.services, listening(server.services, stack)[1])
+
+
+def listening(services: Services, stack: ExitStack) -> tuple[web.Quiet, int]:
+    """The web server of these services, and its port; it ends with the stack."""
+    listener = web.bind(services.settings)
+    services.url = web.address(listener)
+    server = web.server(application_of(services))
+    thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
+    thread.start()
+
+    def end() -> None:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+    stack.callback(end)
+    wait_for(lambda: server.started)
+    return server, listener.getsockname()[1]
+
+
+def test_content_is_streamed_whole_or_in_the_part_that_is_asked_for(served: Served) -> None:
+    data = bytes(range(256)) * 4096
+    path = f"/api/v1/artifacts/{served.keep(data)}/content"
+    whole, body = served.get(path)
+    assert (whole.status, body) == (200, data)
+    for header, start, end in (("bytes=0-9", 0, 10), ("bytes=1000000-", 1_000_000, len(data)), ("bytes=-7", -7, None)):
+        part, body = served.get(path, range=header)
+        assert (part.status, body) == (206, data[start:end])
+    beyond, _ = served.get(path, range=f"bytes={len(data)}-")
+    assert (beyond.status, beyond.getheader("content-range")) == (416, f"bytes */{len(data)}")
+    same, body = served.get(path, if_none_match=str(whole.getheader("etag")))
+    assert (same.status, body) == (304, b"")
+
+
+def test_content_runs_in_no_origin_of_ours(served: Served) -> None:
+    answer, _ = served.get(f"/api/v1/artifacts/{served.keep(b'<script>alert(1)</script>')}/content")
+    assert str(answer.getheader("content-security-policy")).startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in str(answer.getheader("content-security-policy"))
+    assert answer.getheader("x-content-type-options") == "nosniff"
+
+
+def test_ten_paused_downloads_slow_nothing(served: Served) -> None:
+    """Each holds a few pieces and no thread; the pages have all of theirs."""
+    path = f"/api/v1/artifacts/{served.keep(b'x' * BIG)}/content"
+    with ExitStack() as stack:
+        paused = []
+        for _ in range(10):
+            connection = socket.create_connection(("127.0.0.1", served.port), 10)
+            stack.enter_context(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            assert connection.recv(1024).startswith(b"HTTP/1.1 200")
+            paused.append(connection)
+        for address in ("/healthz", "/api/v1/runs", "/"):
+            answer, _ = served.get(address)
+            assert answer.status == 200
+        other, body = served.get(path)
+        assert (other.status, len(body)) == (200, BIG)
+
+
+def test_an_unknown_artifact_is_a_problem_in_the_one_shape(served: Served) -> None:
+    answer, body = served.get("/api/v1/artifacts/none/content")
+    assert (answer.status, answer.getheader("content-type")) == (404, "application/problem+json")
+    assert json.loads(body).keys() == {"type", "title", "status", "detail"}
+
+
+def test_a_claimed_artifact_is_sent_to_the_server_and_kept(served: Served) -> None:
+    artifact, data = ids.new_artifact(), b"claimed bytes" * 100_000
+    claim = served.services.claims.claim(artifact, len(data), run=served.run, workspace="default")
+    assert claim.url == f"{served.services.url}/api/v1/uploads/{artifact}"
+    connection = served.connect()
+    connection.request("PUT", f"/api/v1/uploads/{artifact}", data, claim.headers)
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())) == (200, {"size": len(data)})
+    connection.request("PUT", f"/api/v1/uploads/{artifact}", data + b"more", claim.headers)
+    too_long = connection.getresponse()
+    assert (too_long.status, "claimed" in json.loads(too_long.read())["detail"]) == (400, True)
+    connection.close()
+    connection = served.connect()
+    connection.request("PUT", f"/api/v1/uploads/{artifact}", data, {"X-Runreel-Upload": "guessed"})
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def stream(served: Served, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """An open stream."""
+    connection = served.connect()
+    connection.request("GET", path)
+    return connection, connection.getresponse()
+
+
+def event(answer: http.client.HTTPResponse) -> tuple[str, dict[str, object]]:
+    """The next event of a stream."""
+    fields: dict[str, str] = {}
+    while line := answer.readline().decode().rstrip("\n"):
+        name, _, value = line.partition(": ")
+        fields[name] = value
+    return fields["event"], json.loads(fields["data"])
+
+
+def test_at_the_cap_a_stream_says_bye_and_ends(served: Served) -> None:
+    with ExitStack() as stack:
+        for _ in range(3):
+            connection, answer = stream(served, "/api/v1/stream?watch=runs")
+            stack.callback(connection.close)
+            assert event(answer)[0] == "snapshot"
+        connection, answer = stream(served, "/api/v1/stream?watch=runs")
+        stack.callback(connection.close)
+        assert answer.status == 200
+        name, data = event(answer)
+        assert name == "bye"
+        assert data["retry_ms"] == 5000
+        assert answer.read() == b""
+    application_frees = "/api/v1/stream?watch=runs"
+
+    def again() -> bool:
+        connection, answer = stream(served, application_frees)
+        try:
+            return event(answer)[0] == "snapshot"
+        finally:
+            connection.close()
+
+    wait_for(again, what="a place for a stream")
+
+
+def test_a_stream_of_nothing_is_a_problem(served: Served) -> None:
+    for path, status in (
+        ("/api/v1/stream", 400),
+        ("/api/v1/stream?watch=everything", 400),
+        (f"/api/v1/runs/{ids.new_run()}/stream", 404),
+    ):
+        answer, body = served.get(path)
+        assert (answer.status, json.loads(body)["status"]) == (status, status)
+
+
+def test_a_run_streams_its_snapshot(served: Served) -> None:
+    connection, answer = stream(served, f"/api/v1/runs/{served.run}/stream")
+    name, data = event(answer)
+    connection.close()
+    assert name == "snapshot"
+    assert data["state"]["pipeline"] == "p"  # type: ignore[index]
+
+
+def test_a_server_that_ends_tells_its_streams(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server, port = listening(Server(tmp_path, port=21_500).services, stack)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        stack.callback(connection.close)
+        connection.request("GET", "/api/v1/stream?watch=runs")
+        answer = connection.getresponse()
+        assert event(answer)[0] == "snapshot"
+        server.should_exit = True
+        while (name := event(answer)[0]) == "ping":
+            pass
+        assert name == "bye"
