@@ -3,6 +3,11 @@
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 pytest_plugins = ["native"]
+
+settings.register_profile("house", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("house")

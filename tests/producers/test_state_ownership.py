@@ -210,6 +210,18 @@ def test_a_session_is_one_shot_only_once_its_beginning_is_known(clock: Clock) ->
     assert step(state, "b")["attempts"][0]["session"] is None
 
 
+def test_a_final_event_tells_that_a_session_owned_nothing(clock: Clock) -> None:
+    voice = Voice("late", clock)
+    voice.say(ev.TAGS, {})
+    voice.start("a", "e")
+    voice.say(ev.TAGS, {}, final=True)
+    state = RunState(voice.run)
+    state.apply(voice.events[1])
+    assert step(state)["attempts"][0]["session"] == "late"
+    assert ("step", "a") in state.apply(voice.events[2])
+    assert step(state)["attempts"][0]["session"] is None
+
+
 def test_a_session_that_goes_on_with_another_owns_what_that_one_owned(owner: Voice, clock: Clock) -> None:
     owner.start("a", "e")
     owner.close()

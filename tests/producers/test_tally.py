@@ -69,6 +69,8 @@ def test_values_that_are_no_numbers_are_told_apart(voice: Voice) -> None:
 def test_the_last_point_is_the_latest_whatever_the_row(voice: Voice) -> None:
     voice.say(ev.METRICS, ev.Metrics(name="x", time=[5, 9, 9, 7], value=[1, 2, 3, 4]), subject="a", execution="e")
     assert view(voice)["series"]["a"]["x"]["last"] == 3
+    voice.say(ev.METRICS, ev.Metrics(name="y", time=[9, 5, 7], value=[1, None, 4]), subject="a", execution="e")
+    assert view(voice)["series"]["a"]["y"]["last"] == 1
 
 
 def test_a_cut_counts_the_rows_up_to_the_moment(voice: Voice) -> None:
