@@ -33,11 +33,6 @@ def add(seen: Intervals, number: int) -> bool:
     return True
 
 
-def total(seen: Intervals) -> int:
-    """How many numbers `seen` holds."""
-    return sum(seen[1::2]) - sum(seen[::2]) + len(seen) // 2
-
-
 def gaps(seen: Intervals, last: int) -> Iterator[tuple[int, int]]:
     """The ranges, both ends inclusive, of 0..`last` that `seen` lacks."""
     begin = 0
