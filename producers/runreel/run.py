@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
-from runreel import current, ending, events, ids, values
+from runreel import current, ending, events, ids, pods, values
 from runreel.artifacts import Artifact
 from runreel.events import Error
 from runreel.outcome import outcome
@@ -285,6 +285,7 @@ def open_run(
         raise ValueError(f"workspace is {values.shown(whose)}: give letters, digits, . _ - (128 at most)")
     voice: Voice = SILENCE
     if not settings.disabled:
+        pods.warn(settings, surroundings().environ)
         from runreel.session import Session
 
         source = _source(whose, pipeline)

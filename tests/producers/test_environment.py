@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import runreel
-from runreel import environment
+from runreel import checks, environment
 from runreel.testing import capture
 
 
@@ -109,6 +109,31 @@ def test_packages_are_those_that_importlib_finds() -> None:
     ours = environment.packages(sys.path)
     theirs = {one.name.replace("_", "-").lower(): one.version for one in reversed(list(metadata.distributions()))}
     assert {name: version for name, version in ours.items() if name in theirs} == theirs
+
+
+def test_in_a_pod_a_spool_that_goes_with_it_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(checks, "file_system", lambda folder: "overlay")
+    with capture({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}):
+        for _ in range(2):
+            with runreel.start("p"):
+                pass
+    (record,) = caplog.records
+    assert "lies on overlay" in record.message
+    assert "RUNREEL_SPOOL_DIR" in record.message
+
+
+def test_outside_pods_and_on_a_volume_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(checks, "file_system", lambda folder: "overlay")
+    with capture(), runreel.start("p"):
+        pass
+    monkeypatch.setattr(checks, "file_system", lambda folder: "ext4")
+    with capture({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}), runreel.start("p"):
+        pass
+    assert caplog.records == []
 
 
 def test_a_folder_on_the_path_that_is_gone_does_no_harm() -> None:

@@ -1,0 +1,27 @@
+"""In a pod, what waits in the spool goes with the pod, unless the spool lies on a volume: said once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from runreel.settings import Settings
+
+IN_POD: Final = "KUBERNETES_SERVICE_HOST"  # every pod has it
+
+_log = logging.getLogger("runreel")
+_told: set[str] = set()
+
+
+def warn(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Say once a process where the spool would vanish with the pod; elsewhere nothing."""
+    folder = str(settings.spool_dir)
+    if IN_POD not in environ or folder in _told:
+        return
+    _told.add(folder)
+    from runreel.checks import spool  # the same look as `runreel doctor`; slow to import
+
+    for finding in spool(settings):
+        if finding.level == "warning":
+            _log.warning("%s: %s", finding.text, finding.way_out)
