@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+
 from runreel import codec, ids
 from runreel import events as ev
 from runreel.errors import NotFound
@@ -232,6 +233,28 @@ def test_a_delta_holds_points_and_lines_in_bounds(feed: Feed, broker: str) -> No
     wait_for(told)
     assert found["last"] == "NaN"
     assert live.view()["series"]["train"]["loss"]["count"] == 1001
+
+
+def test_a_run_is_complete_when_the_archive_has_all_of_it(feed: Feed, broker: str) -> None:
+    """Seen live is not yet stored."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    emitter.send(
+        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
+        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
+    )
+    live = opened(feed, emitter.run)
+    wait_for(lambda: live.view()["state"] == "SUCCEEDED" and live.view()["events"] == 4)
+    assert not live.view()["complete"]
+    _, partition, offset = live.at.split(":")
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    for stored, complete in ((int(offset) - 1, False), (int(offset), True)):
+        position = str(Position(0, int(partition), stored))
+        body = json.dumps({"id": emitter.run, "state": "SUCCEEDED", "position": position})
+        producer.produce("runreel.runs", body, key=emitter.run, partition=0)
+        assert producer.flush(10) == 0
+        wait_for(lambda p=position: (feed.runs.summary(emitter.run) or {}).get("position") == p)  # type: ignore[misc]
+        wait_for(lambda c=complete: live.view()["complete"] == c)  # type: ignore[misc]
 
 
 def test_a_run_nobody_looks_at_is_forgotten_and_opened_again(

@@ -7,19 +7,19 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from runreel.hub import Hub
-
-from runreel import events as ev
 from runreel.deadline import Deadline
 from runreel.errors import NotFound
 from runreel.events import Event
+from runreel.hub import Hub
 from runreel.settings import Settings
 from runreel.state import RunState, Tally
 from runreel.state.intervals import Intervals, add
+from runreel_consumers.archive.log import Log
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.blobs.artifacts import open_artifact
 from runreel_consumers.blobs.claims import Claims
 from runreel_consumers.brokers import HubTopics, TopicIds, admin, client_config
+from runreel_consumers.catalog.loader import Loader
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import open_store
 from runreel_server.feed import Feed, LiveRuns
@@ -51,6 +51,7 @@ class Services:
         self.url = (url or settings.url).rstrip("/")
         self.store = open_store(settings)
         self.reader = Reader(self.store)
+        self._loader = Loader(Log(self.store))
         self.runs = LiveRuns()
         embedded = hub is not None and settings.kafka == hub.kafka
         # The built-in broker answers a fetch only when its wait is over: a short one is what makes a page live.
@@ -94,14 +95,9 @@ class Services:
         self.outbox.flush(Deadline(ANSWER_SECONDS))
 
     def history(self, run: str) -> tuple[RunState, Tally]:
-        """What the archive has of a run, folded."""
-        state, tally = RunState(run), Tally(run)
-        for row in self.reader.structure(run):
-            state.apply(row.event, row.received)
-        for row in self.reader.rows(run, ev.STREAMS):
-            state.apply(row.event, row.received)
-            tally.apply(row.event)
-        return state, tally
+        """What the archive has of a run, folded: its newest keyframe, and what lies beyond."""
+        found = self._loader.load(run, self.settings.event_topics[0])
+        return found.state, found.tally
 
     def events(self, run: str, types: frozenset[str] | None = None) -> Iterator[Event]:
         """All events of a run (of these types, where given) in the order of their stamps, each once.

@@ -14,6 +14,7 @@ from runreel.errors import CodecError, NotFound, NotReachable
 from runreel.events import Event
 from runreel.settings import Settings
 from runreel.state import RunState, Tally
+from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.brokers import Identities
 from runreel_server.feed.publisher import Publisher
@@ -253,8 +254,13 @@ class Feed:
         for taken in messages:
             live = self._lives.get(taken.run) if taken.topic == self._notices else None
             summary = self.runs.summary(taken.run)
-            if live is not None and summary is not None:
-                live.stored_as(summary)
+            if live is None or summary is None:
+                continue
+            try:
+                position = Position.parse(str(summary.get("position")))
+            except ValueError:
+                continue  # another version's: it tells the list, not what is stored
+            if live.stored_upto(position.partition, position.offset):
                 self._publisher.changed(live)
 
     # -- the clock

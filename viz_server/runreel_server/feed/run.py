@@ -66,6 +66,7 @@ class LiveRun:
         """Begin with what the archive has, then what the tail brought before and meanwhile. Copies do no harm."""
         with self.lock:
             self.state, self.tally = state, tally
+            self.stored = _contiguous(state)
             waiting, self._waiting = self._waiting or [], None
             for taken in (*recent, *waiting):
                 self._apply(taken)
@@ -73,11 +74,16 @@ class LiveRun:
             self.position = self.at
             self.ready.set()
 
-    def stored_as(self, summary: Json) -> None:
-        """Take over what the catalog says is in the archive."""
+    def stored_upto(self, partition: int, offset: int) -> bool:
+        """Note that the archive has the run up to an offset of its partition; answers whether that is all of it."""
         with self.lock:
-            self.stored = summary.get("stored") or {}
+            here = self.at.rpartition(":")
+            if not self.at or here[0].rpartition(":")[2] != str(partition) or int(here[2]) > offset:
+                return False
+            self.stored = _contiguous(self.state)
             self._touched[RUN] = None
+            self._touched.update((("session", session), None) for session in self.stored)
+            return True
 
     def touch(self, *parts: Part) -> None:
         """Have parts said again: what they show depends on who looks, and that has changed."""
@@ -209,6 +215,12 @@ class LiveRun:
         with self.lock:
             made, self._made = self._made, []
             return made
+
+
+def _contiguous(state: RunState) -> dict[str, int]:
+    """For each session the seq up to which nothing is missing."""
+    sessions = state.record.sessions.items()
+    return {sid: one.seen[1] for sid, one in sessions if one.seen and one.seen[0] == 0}
 
 
 def _now() -> int:
