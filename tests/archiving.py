@@ -10,9 +10,13 @@ from typing import Any
 from confluent_kafka import Producer
 
 from runreel import codec, ids
+from runreel.deadline import Deadline
 from runreel.events import LOGS, METRICS, PARAMS, Event, Logs, Metrics
 from runreel.settings import Settings
-from runreel_consumers.loop import Loop
+from runreel_consumers.archive.followers import Follower
+from runreel_consumers.archive.sink import ArchiveSink
+from runreel_consumers.loop import Loop, Place
+from runreel_consumers.store import Store
 
 START = 1_795_338_000_000_000
 
@@ -48,13 +52,17 @@ class Speaker:
     def points(
         self, name: str, values: Sequence[float], at: Sequence[float] | None = None, step: str = "train"
     ) -> Event:
-        times = [self.time + i for i in range(len(values))]
+        times = self._times(len(values))
         said = Metrics(name=name, time=times, value=list(values), at=None if at is None else list(at))
         return self.say(METRICS, said, step, f"x-{step}")
 
     def lines(self, *texts: str, step: str = "train", level: str = "INFO") -> Event:
-        times = [self.time + i for i in range(len(texts))]
+        times = self._times(len(texts))
         return self.say(LOGS, Logs(time=times, level=[level] * len(texts), text=list(texts)), step, f"x-{step}")
+
+    def _times(self, count: int) -> list[int]:
+        """Times of rows a microsecond apart; the last one is that of the event that is said next."""
+        return [self.time + 1001 - count + i for i in range(count)]
 
     def mixture(self, count: int) -> list[Event]:
         """`count` events: params, points and lines in turn."""
@@ -131,3 +139,45 @@ class Kept:
 def settings(**changes: Any) -> Settings:
     """Settings that read nothing from outside, and flush fast."""
     return Settings(environ={"HOME": "/nonexistent"}).replace(**{"flush_seconds": 0.2, **changes})
+
+
+class Letters:
+    """An outbox that keeps what it was given to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, topic: str, value: bytes | None, **rest: Any) -> None:
+        self.sent.append({"topic": topic, "value": value, **rest})
+
+    def poll(self) -> None:
+        pass
+
+    def flush(self, deadline: Any) -> None:
+        pass
+
+
+def store_events(
+    store: Store,
+    events: Sequence[Event],
+    *,
+    each: int = 0,
+    first: int = 0,
+    followers: Sequence[Follower] = (),
+    received: int = START,
+    identity: str = "one",
+) -> ArchiveSink:
+    """Put events into the archive as the loop does, `each` a flush (0: one flush), a millisecond between receipts."""
+    sink = ArchiveSink(settings(), store, Letters(), followers)
+    place = Place("runreel.events", 0, identity)
+    sink.opened(place, 1, first)
+    each = each or len(events)
+    for start in range(0, len(events), each):
+        chunk = events[start : start + each]
+        offsets = range(first + start, first + start + len(chunk))
+        sink.add(
+            place,
+            [Kept(codec.encode(e), o, received=received // 1000 + o) for e, o in zip(chunk, offsets, strict=True)],
+        )
+        sink.flush(Deadline(30))
+    return sink

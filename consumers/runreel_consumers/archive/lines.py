@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -100,7 +101,7 @@ class Source(Protocol):
         """The lines of one block."""
 
     def release(self) -> None:
-        """All blocks were read: let go of what was kept for them."""
+        """No more blocks are read: let go of what was kept for them."""
 
 
 class EventLines:
@@ -190,6 +191,11 @@ class Walk:
                 ready = [line for line in ready if (line.stamp < start if back else line.stamp > start)]
             yield ready
 
+    def close(self) -> None:
+        """Let go of everything that was kept or opened."""
+        for source in self._sources:
+            source.release()
+
     def _lines(self, block: int) -> list[Line]:
         number = int(self._source[block])
         lines = self._sources[number].lines(int(self._block[block]))
@@ -223,13 +229,14 @@ def cut(
         start = (until + 1, "", -1, -1)
     found: list[Line] = []
     scanned, first, last, ended = 0, None, None, True
-    for line in (line for block in walk.blocks(start, back=back) for line in block):
-        if (not back and until is not None and line.time > until) or scanned >= scan or len(found) >= limit:
-            ended = False
-            break
-        scanned, first, last = scanned + 1, first or line.stamp, line.stamp
-        if matches(line):
-            found.append(line)
+    with closing(walk):
+        for line in (line for block in walk.blocks(start, back=back) for line in block):
+            if (not back and until is not None and line.time > until) or scanned >= scan or len(found) >= limit:
+                ended = False
+                break
+            scanned, first, last = scanned + 1, first or line.stamp, line.stamp
+            if matches(line):
+                found.append(line)
     if back:
         found.reverse()
         newest = edge or (cursor(first) if first else None)

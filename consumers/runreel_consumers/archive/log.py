@@ -43,6 +43,11 @@ class Piece(msgspec.Struct, frozen=True):
         """The first position that is read here."""
         return Position(self.segment.epoch, self.segment.partition, max(self.low, self.span.first))
 
+    @property
+    def end(self) -> Position:
+        """The last position that is read here."""
+        return Position(self.segment.epoch, self.segment.partition, min(self.high, self.span.last))
+
 
 Covers = dict[tuple[int, int], list[Segment]]
 """Listings by (epoch, partition), for several questions in a row that may share them."""

@@ -82,6 +82,12 @@ class Merger:
         segment.write(self._log.store, made, self._rows(group), _joined(holes))
         return made
 
+    def rewrite(self, old: Segment) -> Segment:
+        """Write a segment again without what is pruned, as its next generation; the old one goes after the grace."""
+        made = Segment(old.epoch, old.partition, old.first, old.last, old.level, old.generation + 1)
+        segment.write(self._log.store, made, self._rows([old]), self._log.index(old).holes)
+        return made
+
     def _rows(self, group: Iterable[Segment]) -> pa.Table:
         """The rows of segments, each position once, without those that are pruned."""
         tables, end = [], -1

@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 import numpy as np
@@ -134,7 +134,7 @@ class Objects:
         if not wanted:
             return {}
         found = {}
-        with pq.ParquetFile(self.store.open(f"{self.folder}points.parquet")) as file:
+        with self.store.open(f"{self.folder}points.parquet") as source, pq.ParquetFile(source) as file:
             starts = _starts(file)
             for one in wanted:
                 table = _slice(file, starts, one.start, one.start + one.count)
@@ -144,7 +144,7 @@ class Objects:
     def said(self, kind: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
         """The sessions and seqs of all points or lines."""
         name = "points" if kind == METRICS else "lines"
-        with pq.ParquetFile(self.store.open(f"{self.folder}{name}.parquet")) as file:
+        with self.store.open(f"{self.folder}{name}.parquet") as source, pq.ParquetFile(source) as file:
             table = file.read(columns=["session", "seq"])
         return table.column("session"), table.column("seq")
 
@@ -164,12 +164,14 @@ class StoredLines:
         self.until = np.array([group.until + slack[1] for group in groups], np.int64)
         counts = objects.manifest.lines.items()
         self.total = sum(count for path, count in counts if steps is None or (path or None) in steps)
+        self._source: BinaryIO | None = None
         self._file: pq.ParquetFile | None = None
 
     def lines(self, block: int) -> list[Line]:
         """The lines of one row group."""
         if self._file is None:
-            self._file = pq.ParquetFile(self._objects.store.open(f"{self._objects.folder}lines.parquet"))
+            self._source = self._objects.store.open(f"{self._objects.folder}lines.parquet")
+            self._file = pq.ParquetFile(self._source)
         found = self._file.read_row_group(block)
         time = found.column("time").cast(pa.int64()).to_pylist()
         rest = (found.column(name).to_pylist() for name in LINES.names[1:])
@@ -181,9 +183,9 @@ class StoredLines:
 
     def release(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        if self._source is not None:
+            self._source.close()
+        self._source = self._file = None
 
 
 class RunObjects:

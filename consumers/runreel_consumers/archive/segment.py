@@ -164,8 +164,11 @@ def read(
     Raises:
         NotFound: it is gone: a larger segment holds its rows.
     """
-    source = pa.BufferReader(store.get(segment.key)) if 0 < segment.size <= WHOLE else store.open(segment.key)
-    with pq.ParquetFile(source) as file:
+    whole = 0 < segment.size <= WHOLE
+    with (
+        io.BytesIO(store.get(segment.key)) if whole else store.open(segment.key) as source,
+        pq.ParquetFile(source) as file,
+    ):
         start, end = bounds or (0, file.metadata.num_rows)
         groups, base, first = [], 0, None
         for number in range(file.metadata.num_row_groups):

@@ -59,6 +59,7 @@ class _Watched:
         self.unkept = self.untold = self.unfiled = True
         self.said: dict[str, float] = {}
         self.ending = False
+        self.pruned: Position | None = None
 
     def change(self) -> None:
         """Note that the run is not what it was."""
@@ -154,6 +155,8 @@ class Catalog(Follower):
         for ending in self._keeper.finished():
             self._made(ending)
         for watched in list(self._runs.values()):
+            if self._is_gone(watched):
+                continue
             self._say(watched, clock.decide(watched.live, self._now()))
             if watched.untold and now - watched.told_at >= TELL_SECONDS:
                 self._tell(watched)
@@ -196,6 +199,23 @@ class Catalog(Follower):
     def _is_pruned(self, run: str, position: Position) -> bool:
         pruned = self._log.tombstones.of(run)
         return pruned is not None and position <= pruned
+
+    def _is_gone(self, watched: _Watched) -> bool:
+        """Whether a run was pruned; where more was said of it since, that is all there is of it now."""
+        live = watched.live
+        pruned = self._log.tombstones.of(live.run)
+        if pruned is None or watched.pruned == pruned:
+            return False
+        watched.pruned = pruned
+        if live.filed is not None:
+            self._filings[watched.place].drop(live.run, live.filed)
+        self._keyframes.drop(live.view()["workspace"], live.run)
+        if live.position <= pruned:
+            del self._runs[live.run]
+            return True
+        watched.live = self._loader.fold(live.run, live.topic)
+        watched.change()
+        return False
 
     def _say(self, watched: _Watched, event: Event | None) -> None:
         if event is None or event.session is None:

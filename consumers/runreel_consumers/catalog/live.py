@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from runreel.errors import CodecError
-from runreel.events import HEARTBEAT, Event
+from runreel.events import STREAMS, Event
 from runreel.state import RUN, RunState, Tally
 from runreel_consumers.archive.positions import Position
 
@@ -66,16 +66,18 @@ class Live:
 
     def apply(self, event: Event, received: int, position: Position) -> bool:
         """Take one event in; answers whether anything changed. What came before changes nothing."""
-        touched = list(self.state.apply(event, received))
-        changed = bool(touched) or event.type == HEARTBEAT
-        if event.type != HEARTBEAT:
+        touched = self.state.apply(event, received)
+        if not touched:
+            return False
+        if event.type in STREAMS:
             self.tally.apply(event)
-        for part in touched:
-            if part[0] == "step":
-                self._brief(part[1])
+        else:
+            for part in touched:
+                if part[0] == "step":
+                    self._brief(part[1])
         self.position = max(self.position, position)
         self.heard = max(self.heard, received)
-        return changed
+        return True
 
     def to_bytes(self) -> bytes:
         """A keyframe."""
