@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -320,6 +323,30 @@ def test_a_worker_that_is_killed_loses_nothing_that_it_said(tmp_path: Path) -> N
     state = program.state()
     assert state["series"]["part"]["n"]["count"] == 1000
     assert state["steps"]["part"]["state"] == "FAILED"
+    assert state["missing"] == []
+
+
+def test_with_nothing_configured_and_nothing_running_a_step_works(tmp_path: Path) -> None:
+    """Its events wait in the spool, one line says so, and the next one that reaches somebody ships them."""
+    source = """
+        import runreel
+        with runreel.start("p") as run, run.step("s") as step:
+            for number in step.track(range(100)):
+                step.metric("n", number)
+            print(run.url)
+    """
+    program = run(tmp_path, source, {"RUNREEL_TRANSPORT": ""})
+    assert (program.code, program.out) == (0, "None\n")
+    (line,) = program.err.splitlines()
+    assert "RUNREEL_KAFKA" in line
+    assert "runreel sync" in line
+    assert program.events == []
+    environ = {**os.environ, "RUNREEL_STATE_DIR": str(tmp_path / "state"), "RUNREEL_TRANSPORT": "console"}
+    with (tmp_path / "stderr").open("ab") as err:
+        subprocess.run([sys.executable, "-m", "runreel", "sync"], env=environ, stdout=err, stderr=err, check=True)
+    state = program.state()
+    assert state["series"]["s"]["n"]["count"] == 100
+    assert state["state"] == "SUCCEEDED"
     assert state["missing"] == []
 
 
