@@ -6,24 +6,35 @@ findings.
 
 from __future__ import annotations
 
+import difflib
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from runreel.errors import RunreelError
+from runreel.errors import RunreelError, SettingError
 from runreel.hub import Hub
-from runreel.settings import Settings
+from runreel.settings import PREFIX, SETTINGS, Settings, mistakes
+from runreel.spool import waiting
+from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP
+from runreel.transports.choice import choose, kind
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 GROUP: Final = "runreel.checks"
-PATIENCE: Final = 5.0  # seconds that a check waits for an answer from outside
+PATIENCE: Final = 5.0
+"""Seconds that a check waits for an answer from outside."""
 
-_VOLATILE = {"tmpfs", "ramfs", "overlay"}
+VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay"})
+"""File systems that go with the machine or the container."""
+
+_OWN: Final = frozenset({RUN, STEP, EXECUTION, PARENT_SESSION, "RUNREEL_OUTER"})  # said by runreel itself
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -38,59 +49,93 @@ class Finding(msgspec.Struct, frozen=True):
 Check = Callable[[Settings], Iterator[Finding]]
 
 
+def wrong(about: str, error: RunreelError) -> Finding:
+    """An error as a finding."""
+    if isinstance(error, SettingError):
+        said = error.name if error.value is None else f"{error.name}={error.value!r}"
+        return Finding("wrong", about, said, error.way_out)
+    return Finding("wrong", about, str(error))
+
+
+def all_findings(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """What is wrong with the settings themselves; where nothing is, what all checks find."""
+    environ = os.environ if environ is None else environ
+    yield from _unknown(environ)
+    found = mistakes(environ)
+    yield from (wrong("settings", error) for error in found)
+    if not found:
+        yield from findings(Settings(environ=environ))
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
+    known = {setting.variable for setting in SETTINGS} | _OWN
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            way_out = f"did you mean {close[0]}?" if close else "unset it; docs/settings.md has all that there are"
+            yield Finding("warning", "settings", f"{variable} is no setting", way_out)
+
+
 def findings(settings: Settings) -> Iterator[Finding]:
     """What all checks of all installed packages find, in the order of their names."""
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        about = point.name.partition("-")[2] or point.name
         try:
             check: Check = point.load()
-        except ModuleNotFoundError:
-            continue  # a part that is not installed has nothing to check
-        try:
             yield from check(settings)
+        except ModuleNotFoundError as error:
+            yield Finding("ok", about, f"not looked at: {error.name} is not installed")
         except RunreelError as error:
-            yield Finding("wrong", point.name, str(error))
+            yield wrong(about, error)
 
 
 def spool(settings: Settings) -> Iterator[Finding]:
     """Whether what is said can be kept on disk until it is delivered."""
-    folder = settings.spool_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".doctor-{os.getpid()}"
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except OSError as error:
-        way_out = "set RUNREEL_SPOOL_DIR to a folder that this user may write"
-        yield Finding("wrong", "spool", f"{folder} cannot be written ({error.strerror})", way_out)
-        return
-    waiting = sum(size(path) for path in folder.rglob("*") if path.is_file())
-    kind = file_system(folder)
-    if kind in _VOLATILE:
+    for folder, name in ((settings.state_dir, "RUNREEL_STATE_DIR"), (settings.spool_dir, "RUNREEL_SPOOL_DIR")):
+        if (reason := unusable(folder)) is not None:
+            yield Finding("wrong", "spool", f"{name}={str(folder)!r} cannot be used ({reason})", WRITABLE)
+            return
+    file_system = kind_of_file_system(settings.spool_dir)
+    if file_system in VOLATILE:
         yield Finding(
             "warning",
             "spool",
-            f"{folder} lies on {kind}: it goes when the machine or the container goes",
+            f"RUNREEL_SPOOL_DIR={str(settings.spool_dir)!r} lies on {file_system}: "
+            "what waits there goes when the machine or the container does",
             "set RUNREEL_SPOOL_DIR to a volume or a path of the node",
         )
-    yield Finding("ok", "spool", f"{folder}, {waiting / 1e6:,.1f} MB there")
+    left = waiting(settings)
+    if left.sessions:
+        text = f"{left.sessions} ended processes left {left.bytes:,} bytes in {settings.spool_dir}"
+        yield Finding("warning", "spool", text, "the next process ships them, or `runreel sync` does now")
+    else:
+        yield Finding("ok", "spool", f"{settings.spool_dir}, nothing waits of ended processes")
 
 
-def size(path: Path) -> int:
-    """A file's bytes; 0 where it has just gone."""
+WRITABLE: Final = "name a folder that this user may write"
+
+
+def unusable(folder: Path) -> str | None:
+    """Why a folder cannot be made, written and listed; None: it can. Makes it."""
+    probe = folder / f".runreel-probe-{os.getpid()}"
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x")
+        probe.unlink()
+        os.listdir(folder)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
-def file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
+def kind_of_file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
     """The kind of file system that a folder lies on, `""` where that cannot be told."""
     try:
         lines = [line.split() for line in Path(mounts).read_text().splitlines()]
     except OSError:
         return ""
     real = folder.resolve()
-    over = [(len(line[1]), line[2]) for line in lines if real.is_relative_to(line[1])]
+    over = [(len(line[1]), line[2]) for line in lines if real.is_relative_to(line[1].replace("\\040", " "))]
     return max(over, default=(0, ""))[1]
 
 
@@ -99,45 +144,74 @@ def broker(settings: Settings) -> Iterator[Finding]:
     if settings.disabled:
         yield Finding("warning", "transport", "RUNREEL_DISABLED is set: steps say nothing", "unset it")
         return
-    if settings.kafka:
-        yield from _kafka(settings, settings.kafka, "RUNREEL_KAFKA")
-    elif settings.url:
-        yield Finding("ok", "transport", "events go over HTTP to RUNREEL_URL")
+    way = kind(settings)
+    if way == "kafka":
+        yield from _answers(settings, settings.kafka, "RUNREEL_KAFKA")
+    elif way == "http":
+        choose(settings)  # refuses what is no address
+        yield Finding("ok", "transport", f"events go over HTTP to {settings.url}")
+    elif way != "up":
+        yield Finding(
+            "warning", "transport", f"RUNREEL_TRANSPORT={way!r}: events do not leave this process", "unset it"
+        )
     elif hub := Hub.find(settings):
-        yield from _kafka(settings, hub.kafka, "runreel up")
+        yield from _answers(settings, hub.kafka, "runreel up")
     else:
         yield Finding(
             "wrong",
             "transport",
-            "nothing is set and no `runreel up` runs here: events wait in the spool",
+            f"no Kafka is set and no `runreel up` runs with {settings.state_dir}: events wait in the spool",
             "start `runreel up`, or set RUNREEL_KAFKA or RUNREEL_URL",
         )
 
 
-def _kafka(settings: Settings, servers: str, name: str) -> Iterator[Finding]:
-    from confluent_kafka import KafkaException
+def _answers(settings: Settings, servers: str, name: str) -> Iterator[Finding]:
+    _, brokers = reach(settings, servers, name)
+    yield Finding("ok", "kafka", f"{servers} answers, {brokers} broker(s)")
+
+
+def reach(
+    settings: Settings, servers: str, name: str = "RUNREEL_KAFKA", timeout: float = PATIENCE
+) -> tuple[AdminClient, int]:
+    """A client of the Kafka at `servers`, which has answered, and how many brokers it has.
+
+    Args:
+        settings: librdkafka keys.
+        servers: bootstrap servers.
+        name: where these come from, for the error.
+        timeout: seconds.
+
+    Raises:
+        SettingError: librdkafka does not take the keys, or nobody answers; says why.
+    """
+    from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
 
-    said: list[str] = []
-    config = {
-        **settings.kafka_config,
-        "bootstrap.servers": servers,
-        "error_cb": lambda error: said.append(error.str()),
-        "socket.connection.setup.timeout.ms": int(PATIENCE * 1000),
-    }
+    said: list[Any] = []
+    config: dict[str, Any] = {**settings.kafka_config, "bootstrap.servers": servers, "error_cb": said.append, "log_level": 0}
     try:
-        metadata = AdminClient({**config, "log_level": 0}).list_topics(timeout=PATIENCE)
+        client = AdminClient(config)
+    except (KafkaException, TypeError, ValueError) as error:
+        raise SettingError(
+            "RUNREEL_KAFKA_CONFIG", None, f"librdkafka does not take it: {_reason(settings, error)}"
+        ) from None
+    try:
+        return client, len(client.list_topics(timeout=timeout).brokers)
     except KafkaException as error:
-        reason = next(iter(said), error.args[0].str())
-        if "configuration property" in error.args[0].str():
-            yield Finding(
-                "wrong", "kafka", error.args[0].str(), "mend RUNREEL_KAFKA_CONFIG: librdkafka's keys, key=value"
-            )
-            return
-        way_out = f"check {name}={servers!r}, the network, and RUNREEL_KAFKA_CONFIG for SASL and TLS"
-        yield Finding("wrong", "kafka", f"no answer from {servers} ({reason})", way_out)
-        return
-    yield Finding("ok", "kafka", f"{servers} answers, {len(metadata.brokers)} broker(s)")
+        client.poll(0)
+        telling = [one for one in said if one.code() != KafkaError._ALL_BROKERS_DOWN] or [error.args[0]]
+        way_out = "check the address, the network, and RUNREEL_KAFKA_CONFIG for SASL and TLS"
+        raise SettingError(name, servers, f"no broker answers ({telling[0].str()}): {way_out}") from None
+
+
+def _reason(settings: Settings, error: Exception) -> str:
+    """What a client says of its configuration, without any value of it."""
+    first = error.args[0] if error.args else error
+    reason = first.str() if hasattr(first, "str") else str(first)
+    for value in settings.kafka_config.values():
+        if len(value) > 3:
+            reason = reason.replace(value, "…")
+    return reason
 
 
 def server(settings: Settings) -> Iterator[Finding]:
@@ -152,6 +226,5 @@ def server(settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "server", f"{url} answers ({answer.status})")
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        yield Finding(
-            "wrong", "server", f"no answer from {url} ({reason})", "check RUNREEL_URL, or start `runreel serve`"
-        )
+        way_out = f"no answer ({reason}): mend the address, or start `runreel serve`"
+        raise SettingError("RUNREEL_URL", url, way_out) from None

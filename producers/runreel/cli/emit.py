@@ -8,18 +8,41 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from runreel import events, ids
+from runreel.environment import user
+from runreel.errors import SettingError
+from runreel.levels import level as level_of
+from runreel.outputs import output
+from runreel.run import Run
 from runreel.session import Session
 from runreel.settings import Settings
+from runreel.speaker import Speaker
+from runreel.step import Step
+from runreel.step import inside as path_inside
+from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP, is_safe
+from runreel.values import clean
+from runreel.voice import SILENCE, Voice
 
-RUN, STEP, EXECUTION = "RUNREEL_RUN_ID", "RUNREEL_STEP", "RUNREEL_EXECUTION"
+SOURCE = "shell"
 STATES = ["SUCCEEDED", "FAILED", "CANCELED", "SKIPPED", "CACHED"]
 
-run_option = click.option("--run", envvar=RUN, required=True, help=f"The run's id. Default: {RUN}.")
+_OUTER = "RUNREEL_OUTER"
+"""The steps round the current one, innermost first: `PATH#EXECUTION:PATH#EXECUTION`. Paths have neither sign."""
+
+
+def _run_id(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not is_safe(value):
+        raise SettingError(RUN, value, "give the id of a run (letters, digits, . _ -), or unset it")
+    return value
+
+
+run_option = click.option("--run", envvar=RUN, required=True, callback=_run_id, help=f"The run's id. Default: {RUN}.")
 step_option = click.option("--step", envvar=STEP, help=f"The step's path. Default: {STEP}.")
 execution_option = click.option("--execution", envvar=EXECUTION, help=f"The attempt of the step. Default: {EXECUTION}.")
 
@@ -29,11 +52,17 @@ def command() -> None:
     """Say one thing of a run, from a shell script.
 
     \b
-    eval "$(runreel emit start nightly)"          # sets RUNREEL_RUN_ID
-    eval "$(runreel emit step load --total 3)"    # sets RUNREEL_STEP and RUNREEL_EXECUTION
-    runreel emit progress 1; runreel emit metric rows 5021; runreel emit log "first file done"
+    eval "$(runreel emit start nightly)"             # sets RUNREEL_RUN_ID
+    eval "$(runreel emit step load --total 3)"       # sets RUNREEL_STEP and RUNREEL_EXECUTION
+    runreel emit progress 1
+    runreel emit metric rows 5021
+    runreel emit log "first file done"
     runreel emit artifact result.csv --type Dataset
-    runreel emit finish --this-step; runreel emit finish
+    eval "$(runreel emit finish --this-step)"        # sets them back
+    runreel emit finish
+
+    What was said is safe when the command returns. Where nothing answers, it waits in the spool, one line says so, and
+    the exit code is still 0: a script does not fail because nobody listens.
     """
 
 
@@ -43,21 +72,34 @@ def speak(
     *,
     step: str | None = None,
     execution: str | None = None,
-    source: str = "shell",
-) -> bool:
-    """Say these events in a one-shot session and wait for their delivery; answers whether they were delivered."""
+    source: str = SOURCE,
+) -> None:
+    """Say these events in a one-shot session, and wait for their delivery at most RUNREEL_EXIT_WAIT seconds."""
     settings = Settings()
-    source = f"/{settings.workspace}/{source}"
-    session = Session(settings, run=run, workspace=settings.workspace, source=source, role="member", one_shot=True)
+    if settings.disabled:
+        return
+    session = _session(settings, run, source, one_shot=True)
     for number, (kind, data) in enumerate(said, 1):
         session.say(kind, data, subject=step, execution=execution, final=number == len(said))
-    return session.close()
+    session.close()
 
 
-def export(variables: Mapping[str, str]) -> None:
-    """Print lines that a shell evaluates."""
+def _session(settings: Settings, run: str, source: str = SOURCE, *, one_shot: bool) -> Session:
+    return Session(
+        settings,
+        run=run,
+        workspace=settings.workspace,
+        source=f"/{settings.workspace}/{quote(source, safe='')}",
+        role="member",
+        parent=None if one_shot else os.environ.get(PARENT_SESSION) or None,
+        one_shot=one_shot,
+    )
+
+
+def export(variables: Mapping[str, str | None]) -> None:
+    """Print lines that a shell evaluates; None unsets."""
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
 
 
 def pairs(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +131,10 @@ def now() -> int:
 @command.command("start")
 @click.argument("pipeline")
 @click.option(
-    "--run", envvar=RUN, help=f"The run's id, where it is given from outside. Default: {RUN}, else a new one."
+    "--run",
+    envvar=RUN,
+    callback=_run_id,
+    help=f"The run's id, where it is given from outside. Default: {RUN}, else a new one.",
 )
 @click.option("--experiment", default="", help="The run's experiment.")
 @click.option("--param", "params", multiple=True, callback=pairs, help="KEY=VALUE; may be given several times.")
@@ -103,12 +148,13 @@ def start(
     tags: dict[str, Any],
     graph: tuple[str, ...],
 ) -> None:
-    """Start a run of PIPELINE; prints the line that sets RUNREEL_RUN_ID."""
+    """Start a run of PIPELINE; prints the line that sets RUNREEL_RUN_ID.
+
+    Nobody's process owns the run: `runreel emit finish` ends it.
+    """
     run = run or ids.new_run()
-    owner = os.environ.get("USER", "")
-    said: list[tuple[str, Any]] = [
-        (events.RUN_STARTED, events.RunStarted(pipeline=pipeline, experiment=experiment, owner=owner, given=True))
-    ]
+    began = events.RunStarted(pipeline=clean(pipeline), experiment=clean(experiment), owner=user(), given=True)
+    said: list[tuple[str, Any]] = [(events.RUN_STARTED, began)]
     if params:
         said.append((events.PARAMS, params))
     if tags:
@@ -117,7 +163,8 @@ def start(
         declared = {}
         for text in graph:
             name, _, parents = text.partition(":")
-            declared[name] = events.GraphStep(parents=[parent for parent in parents.split(",") if parent])
+            after = [ids.encode_segment(parent) for parent in parents.split(",") if parent]
+            declared[ids.encode_segment(name)] = events.GraphStep(parents=after)
         said.append((events.GRAPH, events.Graph(steps=declared)))
     speak(run, said, source=pipeline)
     export({RUN: run})
@@ -126,20 +173,28 @@ def start(
 @command.command("step")
 @click.argument("name")
 @run_option
-@click.option("--parent", envvar=STEP, help=f"The step that this one is part of. Default: {STEP}.")
-@click.option("--after", multiple=True, help="A step that this one follows; may be given several times.")
+@click.option("--inside", envvar=STEP, help=f"The path of the step that this one is part of. Default: {STEP}.")
+@click.option("--after", multiple=True, help="A step of the same level that this one follows; may be repeated.")
 @click.option("--total", type=float, help="How many units it will do.")
 @click.option("--unit", help="What they are.")
 def step(
-    name: str, run: str, parent: str | None, after: tuple[str, ...], total: float | None, unit: str | None
+    name: str, run: str, inside: str | None, after: tuple[str, ...], total: float | None, unit: str | None
 ) -> None:
-    """Start an attempt of step NAME; prints the lines that set RUNREEL_STEP and RUNREEL_EXECUTION."""
-    segment = ids.encode_segment(name)
-    path = f"{parent}/{segment}" if parent else segment
+    """Start an attempt of step NAME; prints the lines that set RUNREEL_STEP and RUNREEL_EXECUTION.
+
+    While RUNREEL_STEP is set, the step becomes part of that one: end a step by evaluating what
+    `runreel emit finish --this-step` prints before the next one begins.
+    """
+    if not name:
+        raise click.BadParameter("is empty: give the step a name", param_hint="NAME")
+    path = path_inside(inside, name)
     execution = ids.new_execution()
-    data = events.StepStarted(parents=list(after) or None, total=total, unit=unit)
+    parents = [path_inside(inside, parent) for parent in after]
+    data = events.StepStarted(parents=parents or None, total=total, unit=unit)
     speak(run, [(events.STEP_STARTED, data)], step=path, execution=execution)
-    export({STEP: path, EXECUTION: execution})
+    around = os.environ.get(STEP)
+    outer = f"{around}#{os.environ.get(EXECUTION, '')}:{os.environ.get(_OUTER, '')}" if around else None
+    export({STEP: path, EXECUTION: execution, _OUTER: outer})
 
 
 @command.command("progress")
@@ -188,13 +243,65 @@ def metric(name: str, value: float, at: float | None, run: str, step: str | None
 @step_option
 @execution_option
 def log(text: str | None, level: str, run: str, step: str | None, execution: str | None) -> None:
-    """Say TEXT as a line of the log; without TEXT, each line of standard input."""
+    """Say TEXT in the log; without TEXT, each line of standard input, as it comes."""
+    try:
+        level = level_of(level)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--level") from None
+    if text is not None:
+        said = events.Logs(time=[now()], level=[level], text=[clean(text)])
+        speak(run, [(events.LOGS, said)], step=step, execution=execution)
+        return
     settings = Settings()
-    source = f"/{settings.workspace}/shell"
-    session = Session(settings, run=run, workspace=settings.workspace, source=source, role="member", one_shot=True)
-    for line in [text] if text is not None else sys.stdin.buffer:
-        session.line(step, execution, line.rstrip(b"\r\n") if isinstance(line, bytes) else line, level=level.upper())
+    session = SILENCE if settings.disabled else _session(settings, run, one_shot=False)
+    for line in sys.stdin.buffer:
+        session.line(step, execution, line.rstrip(b"\r\n"), level=level)
     session.close()
+
+
+@command.command("artifact")
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--name", help="What it is called. Default: the file's name.")
+@click.option("--type", "kind", help="Dataset, Model, HTML, ... Default: what the file's name says.")
+@click.option("--metadata", multiple=True, callback=pairs, help="KEY=VALUE; may be given several times.")
+@click.option("--show", is_flag=True, help="It is meant to be looked at: the page shows it with the run.")
+@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait for its delivery.")
+@run_option
+@step_option
+@execution_option
+def artifact(
+    file: Path,
+    name: str | None,
+    kind: str | None,
+    metadata: dict[str, Any],
+    show: bool,
+    timeout: float,
+    run: str,
+    step: str | None,
+    execution: str | None,
+) -> int:
+    """Keep FILE (a folder becomes one zip file) as an output; exit code 1 where it cannot be kept."""
+    settings = Settings()
+    voice: Voice = SILENCE
+    if not settings.disabled:
+        voice = _LastWord(
+            settings, run=run, workspace=settings.workspace, source=f"/{settings.workspace}/{SOURCE}", role="member",
+            one_shot=True,
+        )  # fmt: skip
+    speaker: Speaker = Run(run, settings, settings.workspace, voice=voice)
+    if step:
+        speaker = Step(speaker.run, speaker, step, execution or "", owned=False)
+    made = output(speaker, name or file.resolve().name, file, kind, metadata, None, False, None, show=show)
+    voice.close(timeout)
+    return 1 if made.state == "failed" else 0
+
+
+class _LastWord(Session):
+    """A one-shot session of one event."""
+
+    def say(self, type: str, data: Any, *, final: bool = True, **where: Any) -> None:  # noqa: A002
+        """Say it, and nothing after it."""
+        super().say(type, data, final=final, **where)
 
 
 @command.command("finish")
@@ -205,8 +312,9 @@ def log(text: str | None, level: str, run: str, step: str | None, execution: str
 @step_option
 @execution_option
 def finish(state: Any, error: str | None, this_step: bool, run: str, step: str | None, execution: str | None) -> None:
-    """End the run, or with --this-step the step."""
-    told = events.Error(message=error) if error else None
+    """End the run, or with --this-step the step; then prints the lines that set back RUNREEL_STEP and
+    RUNREEL_EXECUTION."""
+    told = events.Error(message=clean(error)) if error else None
     if not this_step:
         speak(run, [(events.RUN_FINISHED, events.RunFinished(state=state, error=told))])
         return
@@ -215,3 +323,6 @@ def finish(state: Any, error: str | None, this_step: bool, run: str, step: str |
             f"--this-step needs {STEP} and {EXECUTION}: eval the lines that `runreel emit step` prints"
         )
     speak(run, [(events.STEP_FINISHED, events.StepFinished(state=state, error=told))], step=step, execution=execution)
+    around, _, further = os.environ.get(_OUTER, "").partition(":")
+    path, _, attempt = around.partition("#")
+    export({STEP: path or None, EXECUTION: attempt or None, _OUTER: further or None})

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
+from typing import TypeAlias
 
 import click
 
 import runreel
 from runreel.cli.child import Child
+from runreel.deadline import Deadline
+from runreel.environment import command as shown
 from runreel.events import Error
 from runreel.settings import Settings
 from runreel.spool import recover
+
+Outcome: TypeAlias = tuple[str, Error | None]
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as shells have it
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -30,30 +35,31 @@ def command(
 
     Its output is the step's log (and is still shown here), its exit code its state. The command, and whatever it
     starts, finds the run's identity in its environment. Where RUNREEL_RUN_ID is set, the step joins that run; else one
-    is started. Ends with the command's own exit code, 128 + n where a signal n ended it.
+    is started. Ends with the command's own exit code, 128 + n where signal n ended it.
     """
     settings = Settings()
     tool = os.path.basename(command[0])
     run = runreel.start(pipeline or tool, experiment=experiment)
-    step = run.step(name or tool, after=list(after) or None)
-    step.params({"command": shlex.join(command)})
-    try:
-        child = Child(command, environ={**os.environ, **step.environ()}, pty=pty)
-    except OSError as error:
-        reason = f"{command[0]}: {error.strerror}"
-        step.finish("FAILED", error=Error(type=type(error).__name__, message=reason))
-        run.finish("FAILED", error=Error(type=type(error).__name__, message=reason))
-        click.echo(f"runreel exec: {reason}", err=True)
-        sys.exit(126 if isinstance(error, PermissionError) else 127)
-    code = child.wait(lambda text, stream: step.log(text, stream=stream))
-    recover(settings)  # what the command's own processes said and could not ship any more
-    state, error = outcome(code, child.asked)
-    step.finish(state, error=error)
-    run.finish(state, error=error)
+    step = run.step(name or tool, after=list(after) or None, kind="command", params={"command": shown(command)})
+    with Child(command, environ={**os.environ, **step.environ()}, pty=pty) as child:
+        try:
+            code = child.run(lambda text, stream: step.log(text, stream=stream))  # type: ignore[arg-type]
+        except OSError as error:
+            reason = f"{command[0]}: {error.strerror}"
+            click.echo(f"runreel exec: {reason}", err=True)
+            code = NOT_EXECUTABLE if isinstance(error, PermissionError) else NOT_FOUND
+            ended: Outcome = "FAILED", Error(type=type(error).__name__, message=reason)
+        else:
+            ended = outcome(code, child.asked)
+        deadline = Deadline(settings.exit_wait)
+        step.finish(*ended)
+        run.finish(*ended)
+        if not settings.disabled and not deadline.expired:  # what the command's own processes could not ship any more
+            recover(settings, timeout=deadline.left(), how="killed" if code < 0 else "recovered")
     sys.exit(code if code >= 0 else 128 - code)
 
 
-def outcome(code: int, asked: int | None) -> tuple[str, Error | None]:
+def outcome(code: int, asked: int | None) -> Outcome:
     """State and error of a command from its exit code (negative: minus the signal), and the signal passed on to it."""
     if code == 0:
         return "SUCCEEDED", None
