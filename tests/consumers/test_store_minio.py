@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import urllib3
+from minio.error import S3Error
 from native_stack import Minio
 
 from runreel.errors import NotReachable
@@ -133,3 +136,55 @@ def test_an_upload_address_takes_one_put(store: MinioStore) -> None:
     assert url is not None
     assert urllib3.request("PUT", url, body=b"sent").status == 200
     assert store.get("some key/ü") == b"sent"
+
+
+def test_a_write_that_minio_denies_because_a_folder_went_is_tried_again(
+    store: MinioStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MinIO answers 403 to a write into a folder that a delete has emptied at the same moment."""
+    client, denials = store._minio, 2
+    complete = client._complete_multipart_upload
+
+    def denied(*args: Any) -> Any:
+        nonlocal denials
+        if denials:
+            denials -= 1
+            raise S3Error(None, "AccessDenied", "Access Denied.", "/", "", "")
+        return complete(*args)
+
+    monkeypatch.setattr(client, "_complete_multipart_upload", denied)
+    assert store.put_stream("a", (b"x" * MIB for _ in range(20))) == 20 * MIB == store.info("a").size
+    assert denials == 0
+
+
+class Denying(http.server.BaseHTTPRequestHandler):
+    """Denies the first two writes, as MinIO does."""
+
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_PUT(self) -> None:
+        type(self).asked += 1
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"" if self.asked > 2 else b"<Error><Code>AccessDenied</Code></Error>"
+        self.send_response(403 if body else 200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_put_that_is_denied_for_a_moment_is_tried_again() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Denying) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            endpoint = f"http://127.0.0.1:{server.server_port}"
+            MinioStore("bucket", endpoint=endpoint, keys=("a", "b", None)).put("a", b"x")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Denying.asked == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ from runreel_consumers.store.refusals import translated
 AMAZON: Final = "https://s3.amazonaws.com"
 _TIMEOUT: Final = 10.0  # seconds; a consumer that waits longer for its store loses its place in the group
 _PART: Final = 8 << 20
+_DENIALS: Final = 3
+_DENIED_SECONDS: Final = 0.2
 _GROWS_EACH: Final = 1000  # parts; then the part size doubles, so that 10,000 parts hold 8 TB
 _RESUMES: Final = 2  # tries to go on with a broken stream that has given nothing since the last one
 _Headers = dict[str, str | list[str] | tuple[str]]
@@ -249,7 +252,9 @@ class MinioStore:
             retries=urllib3.Retry(
                 total=3,
                 backoff_factor=0.25,
-                status_forcelist=[500, 502, 503, 504],
+                # MinIO says AccessDenied to a write whose folder a delete has just emptied.
+                status_forcelist=[403, 500, 502, 503, 504],
+                raise_on_status=False,  # what it says in the end tells more than that it was asked often
                 respect_retry_after_header=False,  # a MinIO that comes up asks for 60 s, and is there after one
             ),
         )
@@ -327,9 +332,17 @@ class _Upload:
 
 
 def _complete(client: Minio, bucket: str, name: str, upload: str, parts: list[Uploaded]) -> None:
-    # A service may find only after it has answered 200 that it cannot: then the answer has no ETag.
-    if not client._complete_multipart_upload(bucket, name, upload, parts).etag:
-        raise NotReachable(f"the store did not make {name} of its {len(parts)} parts")
+    for left in reversed(range(_DENIALS)):
+        try:
+            # A service may find only after it has answered 200 that it cannot: then the answer has no ETag.
+            if not client._complete_multipart_upload(bucket, name, upload, parts).etag:
+                raise NotReachable(f"the store did not make {name} of its {len(parts)} parts")
+            return
+        except S3Error as error:
+            # A POST is not repeated by the client; for what MinIO means by this see `_connect`.
+            if error.code != "AccessDenied" or not left:
+                raise
+            time.sleep(_DENIED_SECONDS)
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
