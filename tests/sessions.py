@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runreel import codec
-from runreel.events import LOGS, METRICS, Event
+from runreel.events import HEARTBEAT, LOGS, METRICS, Event
 from runreel.session import Session
 from runreel.settings import Settings
 from runreel.transports.base import Answer, Sealed, Transport
@@ -89,7 +89,7 @@ class Wire:
 
 
 def unique(messages: Iterable[bytes]) -> list[Event]:
-    """The events of `messages`, each once, by session and seq.
+    """The events of `messages`, each once, by session and seq; heartbeats left out.
 
     Raises:
         AssertionError: a conflict: one (session, seq) with two contents; or a gap in a session's seqs.
@@ -97,6 +97,8 @@ def unique(messages: Iterable[bytes]) -> list[Event]:
     found: dict[tuple[str | None, int | None], bytes] = {}
     for message in messages:
         event = codec.decode(message)
+        if event.type == HEARTBEAT:
+            continue
         key = (event.session, event.seq)
         assert found.setdefault(key, message) == message, f"conflict: {found[key]!r} and {message!r}"
     seqs = defaultdict(list)

@@ -299,7 +299,8 @@ class Session:
             return True
         self._closed = True
         self._writer = _GONE
-        opened.writer.record(CLOSE, 0, None, _encode(how))
+        if not opened.writer.record(CLOSE, 0, None, _encode(how), quiet=True):
+            opened.shipper.end(how)
         deadline = Deadline(self.settings.exit_wait if timeout is None else timeout)
         if opened.flush(opened.writer.mark(), deadline, patient=False):
             return True

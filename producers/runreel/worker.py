@@ -25,7 +25,7 @@ TICK: Final = 0.02
 _QUIET_TICK: Final = 0.05
 _QUIET: Final = 2.0
 _LINGER: Final = 0.04  # a round waits so long for company
-_ROUNDS: Final = 8
+_ROUNDS: Final = 2
 _LEAST_BACKOFF: Final = 0.1
 _MOST_BACKOFF: Final = 5.0
 _IDLE: Final = 5.0
@@ -61,7 +61,7 @@ class Flush:
         if self._target is None:
             late = time.monotonic() - self._began > _HOLE
             holes = not late and any(slot <= self.slot for slot in shipper.reader.pending)
-            if not shipper.closed and (shipper.reader.read <= self.slot or holes):
+            if not shipper.passed(self.slot) or (holes and not shipper.closed):
                 return False
             self._target = (shipper.session, shipper.ledger.mark.next - 1)
         session, seq = self._target

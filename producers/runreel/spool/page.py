@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-_HALF: Final = 32 << 10
+SIZE: Final = 64 << 10
+_HALF: Final = SIZE // 2
 _HEAD: Final = Struct("<QII")  # generation, length, CRC-32
 
 

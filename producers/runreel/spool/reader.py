@@ -10,6 +10,10 @@ from runreel.spool.segment import SUFFIX, Segment, load
 from runreel.spool.slots import (
     AT_FLOAT,
     AT_INT,
+    CLOSE,
+    COLUMNS,
+    EVENT,
+    HANDLE_SHIFT,
     PART,
     POINT,
     VALUE_INT,
@@ -79,8 +83,7 @@ class Reader:
         segments = list(self._segments())
         round_ = Round(self.read, self.pending)
         round_.pins = {first: set(starts) for first, starts in self._pins.items()}
-        for slot in sorted(self.pending):
-            self._late(slot, sink, round_)
+        self._late(sink, round_)
         left = slots
         while left > 0 and sink.size < most:
             segment = next((one for one in segments if one.start <= round_.read < one.end), None)
@@ -125,18 +128,19 @@ class Reader:
             if segment.start not in pinned and not any(segment.start <= slot < segment.end for slot in waiting):
                 segment.release()
 
-    def _late(self, slot: int, sink: Sink, round_: Round) -> None:
-        if slot in self._abandoned:
-            round_.pending.discard(slot)
-            return
-        raw = self._get(slot)
-        number = int.from_bytes(raw[-8:], "little") if raw is not None else 0
-        if number != slot + 1:
-            if self._ended:
+    def abandoned(self, slot: int) -> bool:
+        """Whether a slot was claimed and will never be written."""
+        return slot in self._abandoned
+
+    def _late(self, sink: Sink, round_: Round) -> None:
+        """Give what was pending and is written now."""
+        for slot in sorted(round_.pending):
+            raw = self._get(slot)
+            written = raw is not None and raw.cast("Q")[WORDS - 1] == slot + 1
+            if written:
+                self._one(slot, sink)
+            if written or self._ended or slot in self._abandoned:
                 round_.pending.discard(slot)
-            return
-        self._one(slot, sink)
-        round_.pending.discard(slot)
 
     def _chunk(self, segment: Segment, most: int, sink: Sink, round_: Round, size: int) -> int:
         start = round_.read
@@ -144,19 +148,21 @@ class Reader:
         count = min(most, segment.end - start)
         words = segment.view(start, count).cast("Q")
         numbers = words[WORDS - 1 :: WORDS].tolist()
+        # Only now: a thread that has a slot pending still has written nothing behind it, up to those numbers.
+        self._late(sink, round_)
         whole = numbers == list(range(start + 1, start + count + 1))
         if not whole and not passed:
-            while count and not numbers[count - 1]:
+            while count and not numbers[count - 1] and start + count - 1 not in self._abandoned:
                 count -= 1
         if not count:
             return 0
         metas = words[0::WORDS].tolist()
         if whole and metas[0] & 0xFF == POINT and metas.count(metas[0]) == count:
-            _columns(words, metas[0], None, sink)
+            _Chunk(words).points(metas[0], None, sink)
             round_.read = start + count
             return count
         missing = () if whole else {i for i in range(count) if numbers[i] != start + i + 1}
-        buckets: dict[int, list[int]] = {}
+        chunk, buckets = _Chunk(words), dict[int, list[int]]()
         done = count
         for i in range(count):
             slot, meta = start + i, metas[i]
@@ -170,12 +176,13 @@ class Reader:
                 if first in round_.pending:
                     round_.pins.setdefault(first, set()).add(segment.start)
             elif kind != VOID:
-                _empty(words, buckets, sink)
+                if kind in (EVENT, COLUMNS, CLOSE):  # points and lines need no order between them
+                    chunk.empty(buckets, sink)
                 self._one(slot, sink)
                 if sink.size >= size:
                     done = i + 1
                     break
-        _empty(words, buckets, sink)
+        chunk.empty(buckets, sink)
         round_.read = start + done
         return done
 
@@ -197,29 +204,37 @@ class Reader:
         words = raw.cast("Q")
         kind = words[0] & 0xFF
         if kind == POINT:
-            _columns(words, words[0], None, sink)
+            _Chunk(words).points(words[0], None, sink)
         elif kind not in (PART, VOID):
             record = read_chain(slot, self._get)
             if record is not None:
                 sink.record(slot, record)
 
 
-def _empty(words: memoryview, buckets: dict[int, list[int]], sink: Sink) -> None:
-    for meta, places in buckets.items():
-        _columns(words, meta, places, sink)
-    buckets.clear()
+class _Chunk:
+    """Slots side by side, as columns; each is taken out once."""
 
+    def __init__(self, words: memoryview) -> None:
+        self._raw = words.cast("B")
+        self._columns: dict[tuple[int, str], list[Any]] = {}
 
-def _columns(words: memoryview, meta: int, places: list[int] | None, sink: Sink) -> None:
-    raw = words.cast("B")
+    def points(self, meta: int, places: list[int] | None, sink: Sink) -> None:
+        """Give the points at `places`, all of one meta word, to `sink`; None: those of all slots."""
+        at = self._column(2, "q" if meta & AT_INT else "d", places) if meta & (AT_INT | AT_FLOAT) else None
+        value = self._column(3, "q" if meta & VALUE_INT else "d", places)
+        sink.points(meta >> HANDLE_SHIFT, at, self._column(1, "q", places), value)
 
-    def column(word: int, kind: Literal["q", "d"]) -> list[int] | list[float]:
-        whole: list[Any] = raw.cast(kind)[word::WORDS].tolist()
+    def empty(self, buckets: dict[int, list[int]], sink: Sink) -> None:
+        """Give all points of `buckets` (meta word -> places) to `sink`."""
+        for meta, places in buckets.items():
+            self.points(meta, places, sink)
+        buckets.clear()
+
+    def _column(self, word: int, kind: Literal["q", "d"], places: list[int] | None) -> list[Any]:
+        whole = self._columns.get((word, kind))
+        if whole is None:
+            whole = self._columns[word, kind] = self._raw.cast(kind)[word::WORDS].tolist()
         return whole if places is None else [whole[place] for place in places]
-
-    at = column(2, "q") if meta & AT_INT else column(2, "d") if meta & AT_FLOAT else None
-    value = column(3, "q" if meta & VALUE_INT else "d")
-    sink.points((meta >> 16) & 0xFFFFFFFF, at, column(1, "q"), value)  # type: ignore[arg-type]
 
 
 def dead_segments(folder: Path) -> list[Segment]:

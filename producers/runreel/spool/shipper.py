@@ -71,7 +71,8 @@ class Shipper:
         limit: int | None = None,
         how: str = "recovered",
     ) -> None:
-        self.folder, self._writer, self._how = folder, writer, how
+        self.folder, self._writer = folder, writer
+        self._ending = how if writer is None else None
         self.budget = writer.budget if writer else Budget(folder.path.parent, folder.path, limit, lambda: 0)
         self._segments = _Dead(folder.path) if writer is None else writer
         page = Page(folder.path / PAGE)
@@ -148,9 +149,9 @@ class Shipper:
                 len(said) - 1 if batch.closed else len(said),
                 Said(LOSS, None, None, time.time_ns() // 1000, encode_data(losses)),
             )
-        closing = batch.closed or (ended and self.dry)
+        closing = batch.closed or (self._ending is not None and self.dry)
         if closing and not batch.closed:
-            how = msgspec.msgpack.encode(self._how)
+            how = msgspec.msgpack.encode(self._ending)
             said.append(Said(SESSION_CLOSED, None, None, time.time_ns() // 1000, how))
         if self.folder.meta.one_shot:
             said = [one for one in said if one.type != SESSION_CLOSED]
@@ -160,7 +161,7 @@ class Shipper:
         mark = msgspec.structs.replace(mark, said={**mark.said, **{k: self.ledger.lost[k] for k in losses}})
         if not self._names.add(batch.learnt) or not self.ledger.seal(events, mark):
             self._slots = max(1, self._slots // 2)  # a lesser round may fit
-            self.dry = True
+            self.dry = False
             return False
         self._slots = min(_SLOTS, self._slots * 2)
         self._progress.update(batch.progress)
@@ -221,6 +222,14 @@ class Shipper:
                 data=data,
             )
         )
+
+    def end(self, how: str) -> None:
+        """The session is over, and its spool had no room for a record that says so. For any thread."""
+        self._ending = how
+
+    def passed(self, slot: int) -> bool:
+        """Whether all slots up to `slot` are sealed, those aside whose writers were interrupted."""
+        return self.closed or self.reader.read > slot or (self.dry and self.reader.abandoned(slot))
 
     def tell(self, stored: ArtifactStored) -> None:
         """An upload failed for good. For any thread."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from runreel.errors import SpoolFull
 from runreel.spool.budget import Budget
 from runreel.spool.folder import Folder
+from runreel.spool.page import SIZE as SIZE_OF_PAGE
 from runreel.spool.segment import Segment, allocate, mappable
 from runreel.spool.slots import (
     AT_FLOAT,
@@ -42,6 +43,7 @@ from runreel.spool.slots import (
 SMALLEST: Final = 256 << 10
 GREATEST: Final = 4 << 20
 _LEAST: Final = 4 << 10  # a segment made of the last bytes of the budget
+_FIXED: Final = SIZE_OF_PAGE + (4 << 10)
 _PAUSE: Final = 0.01
 _FILE_SUFFIX: Final = ".big"
 
@@ -215,7 +217,9 @@ class Writer:
 
     def used(self) -> int:
         """Bytes that this spool takes on disk, artifact copies aside."""
-        return sum(segment.size for segment in self.segments()) + sum(list(self._big.values())) + self._sealed()
+        return (
+            _FIXED + sum(segment.size for segment in self.segments()) + sum(list(self._big.values())) + self._sealed()
+        )
 
     def segments(self) -> Iterator[Segment]:
         """The segments that hold something or will, oldest first."""
