@@ -41,8 +41,9 @@ def in_stamp_order(log: Log, run: str, kinds: Sequence[int], beyond: Position | 
 
 
 def _merged(log: Log, run: str, kinds: Sequence[int], beyond: Position | None) -> Iterator[Row]:
-    pieces = sorted(log.pieces(run, beyond), key=lambda piece: piece.span.since)
-    left_out = _left_out(log, pieces, kinds)
+    pieces = log.pieces(run, beyond)
+    left_out = _left_out(log, pieces, kinds)  # in the log's order: of copies, the first counts
+    pieces.sort(key=lambda piece: piece.span.since)
     waiting: list[tuple[Stamp, int, Row]] = []
     for number, piece in enumerate([*pieces, None]):
         while waiting and (piece is None or waiting[0][0][0] < piece.span.since):

@@ -1,0 +1,355 @@
+"""The catalog: bounded summaries, what needs a clock, and that all of it can be deleted and made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from archiving import START, Kept, Letters, Speaker, settings
+from runreel import codec
+from runreel.deadline import Deadline
+from runreel.events import (
+    CONFLICT,
+    GRAPH,
+    HEARTBEAT,
+    RUN_FINISHED,
+    RUN_STARTED,
+    SESSION_CLOSED,
+    SESSION_OFFSET,
+    SESSION_OPENED,
+    STEP_FINISHED,
+    STEP_STARTED,
+    Error,
+    Event,
+    Graph,
+    GraphStep,
+    Heartbeat,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+    StepFinished,
+    StepStarted,
+)
+from runreel_consumers.archive.keeper import Keeper
+from runreel_consumers.archive.keyframes import Keyframes
+from runreel_consumers.archive.log import Log
+from runreel_consumers.archive.objects import RunObjects
+from runreel_consumers.archive.sink import ArchiveSink
+from runreel_consumers.catalog import follower
+from runreel_consumers.catalog.days import days, read
+from runreel_consumers.catalog.follower import Catalog
+from runreel_consumers.catalog.pipelines import durations
+from runreel_consumers.catalog.rebuild import CACHES, rebuild
+from runreel_consumers.loop import Place
+from runreel_consumers.store import DirectoryStore
+from support import wait_for
+
+SECOND = 1_000_000
+PLACE = Place("runreel.events", 0, "one")
+
+
+class Archive:
+    """An archive with its catalog, without a Kafka: what the catalog sends comes back as the next messages."""
+
+    def __init__(self, store: DirectoryStore) -> None:
+        self.store, self.now, self.offset = store, START, 0
+        self.letters = Letters()
+        self._begin()
+
+    def _begin(self) -> None:
+        log = Log(self.store)
+        self.catalog = Catalog(settings(), log, self.letters, Keeper(log), lambda: self.now)  # type: ignore[arg-type]
+        self.sink = ArchiveSink(settings(), self.store, self.letters, [self.catalog])  # type: ignore[arg-type]
+        self.sink.opened(PLACE, 1, self.offset)
+        self.sink.tick()
+
+    def take(self, *events: Event) -> None:
+        """Messages come, are flushed, and the clock ticks."""
+        messages = [
+            Kept(codec.encode(event), self.offset + i, received=(self.now + i) // 1000)
+            for i, event in enumerate(events)
+        ]
+        if messages:
+            self.sink.add(PLACE, messages)
+            self.offset += len(messages)
+        self.sink.flush(Deadline(30))
+        self.sink.tick()
+
+    def said(self, kind: str) -> list[Event]:
+        """The events of a type that the catalog has sent."""
+        sent = [codec.decode(one["value"]) for one in self.letters.sent if one["topic"] == "runreel.events"]
+        return [event for event in sent if event.type == kind]
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """The newest notification of each run."""
+        sent = [msgspec.json.decode(one["value"]) for one in self.letters.sent if one["topic"] == "runreel.runs"]
+        return {summary["id"]: summary for summary in sent}
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """The summaries in the stored catalog."""
+        return {one["id"]: one for info in days(self.store) for one in read(self.store.get(info.key))}
+
+    def end(self) -> None:
+        """Leave in good order."""
+        self.sink.forget([PLACE], ours=True)
+        self.sink.close(Deadline(30))
+
+    def die(self) -> None:
+        """Leave in none, and come back."""
+        self.sink.close(Deadline(30))
+        self.letters = Letters()
+        self._begin()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TELL_SECONDS", "KEEP_SECONDS", "FILE_SECONDS", "SETTLE_SECONDS", "SETTLE_INCOMPLETE"):
+        monkeypatch.setattr(follower, name, 0.0)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    archive = Archive(DirectoryStore(tmp_path))
+    yield archive
+    archive.end()
+
+
+def whole(speaker: Speaker, pipeline: str = "p", state: str = "SUCCEEDED", steps: int = 3) -> list[Event]:
+    """A run from its beginning to its end."""
+    said = [
+        speaker.say(SESSION_OPENED, SessionOpened(role="owner", host="h")),
+        speaker.say(RUN_STARTED, RunStarted(pipeline=pipeline, experiment="e", owner="me")),
+        *speaker.mixture(6),
+    ]
+    for number in range(steps):
+        path, execution = f"s{number}", f"x{number}"
+        said.append(speaker.say(STEP_STARTED, StepStarted(), path, execution))
+        speaker.time += SECOND * (number + 1)
+        error = Error(type="ValueError", message="no") if state == "FAILED" and number == 1 else None
+        said.append(
+            speaker.say(
+                STEP_FINISHED, StepFinished(state="FAILED" if error else "SUCCEEDED", error=error), path, execution
+            )
+        )
+    said.append(speaker.say(RUN_FINISHED, RunFinished(state=state)))  # type: ignore[arg-type]
+    said.append(speaker.say(SESSION_CLOSED, SessionClosed(last=speaker.seq)))
+    return said
+
+
+def test_a_summary_is_told_and_stored_alike(archive: Archive) -> None:
+    speaker = Speaker()
+    archive.take(*whole(speaker, state="FAILED"))
+    wait_for(lambda: RunObjects(archive.store).find(speaker.run) or archive.take())
+    summary = archive.told()[speaker.run]
+    assert summary == archive.stored()[speaker.run]
+    assert (summary["state"], summary["pipeline"], summary["complete"]) == ("FAILED", "p", True)
+    assert summary["steps"] == {"total": 3, "SUCCEEDED": 2, "FAILED": 1}
+    assert summary["failing"] == {"step": "s1", "line": "no"}
+    assert summary["metrics"] == {"train:loss": 4.5}
+    assert summary["params"] == {"p": 3}
+    assert [bar["step"] for bar in summary["bars"]] == ["s0", "s1", "s2"]
+
+
+def test_a_summary_is_bounded_however_large_the_run(archive: Archive) -> None:
+    speaker = Speaker()
+    steps = {f"step-{number}": GraphStep(parents=[]) for number in range(5_000)}
+    series = [speaker.points(f"m{number}", [1.0]) for number in range(200)]
+    long = [speaker.say("runreel.params", {f"k{number}": "v" * 5_000}) for number in range(80)]
+    archive.take(speaker.say(GRAPH, Graph(steps=steps)), *series, *long)
+    summary = archive.told()[speaker.run]
+    assert summary["steps"] == {"total": 5_000, "PENDING": 5_000}
+    assert (len(summary["bars"]), len(summary["metrics"]), len(summary["params"])) == (40, 50, 50)
+    assert len(msgspec.json.encode(summary)) < 50_000
+
+
+def test_deleted_it_is_made_again_byte_for_byte(archive: Archive) -> None:
+    """Also where an owner spoke late, a run still goes on, events came twice, and one of the last 20 runs failed."""
+    speakers = [Speaker(workspace="w1" if number % 5 == 0 else "default") for number in range(25)]
+    lives = [whole(s, "p", "FAILED" if n == 3 else "SUCCEEDED") for n, s in enumerate(speakers)]
+    going = Speaker()
+    archive.take(*going.mixture(9))
+    for life in lives:
+        archive.take(*life[2:6])
+        archive.take(*life[:2], *life[6:], *life[4:7])
+    wait_for(lambda: archive.take() or all(RunObjects(archive.store).find(s.run) for s in speakers))
+    archive.end()
+
+    def kept() -> dict[str, bytes]:
+        found = {}
+        for folder in CACHES:
+            for info in archive.store.list(folder):
+                parts = info.key.split("/")
+                if folder == "runs/":
+                    parts[3] = ""  # a folder's name has its position and a UUID
+                if folder != "live/":
+                    found["/".join(parts)] = archive.store.get(info.key)
+        return found
+
+    before = {key: data for key, data in kept().items() if not key.endswith(("/manifest.json", "/state"))}
+    assert rebuild(archive.store) == 26
+    after = {key: data for key, data in kept().items() if not key.endswith(("/manifest.json", "/state"))}
+    assert sorted(after) == sorted(before)
+    assert {key for key in before if before[key] != after[key]} == set()
+    assert list(Keyframes(archive.store).runs()) == [going.run]
+    archive.die()
+
+
+def test_a_pipeline_tells_how_long_its_last_twenty_runs_took(archive: Archive) -> None:
+    speakers = [Speaker(start=START + number * 60 * SECOND) for number in range(23)]
+    for number, speaker in enumerate(speakers):
+        archive.take(*whole(speaker, "slow", "FAILED" if number == 22 else "SUCCEEDED"))
+    found = wait_for(
+        lambda: (
+            archive.take() or (one if len((one := durations(archive.store, "default", "slow")).runs) == 20 else None)
+        )
+    )
+    assert [took.run for took in found.runs] == [speaker.run for speaker in speakers[2:22]]
+    assert found.medians()["steps"] == {"s0": 1.001, "s1": 2.001, "s2": 3.001}
+    assert durations(archive.store, "default", "absent").medians() == {}
+
+
+def given_run(speakers: list[Speaker], state: str = "SUCCEEDED", *, declared: bool = True) -> list[Event]:
+    """A run that nobody owns: each session is a member, does one step and closes."""
+    said = []
+    for number, speaker in enumerate(speakers):
+        said.append(speaker.say(SESSION_OPENED, SessionOpened(role="member")))
+        if declared and not number:
+            steps = {f"s{at}": GraphStep(parents=[]) for at in range(len(speakers))}
+            said.append(speaker.say(GRAPH, Graph(steps=steps)))
+        said.append(speaker.say(STEP_STARTED, StepStarted(), f"s{number}", f"x{number}"))
+        ended = StepFinished(state=state if number else "SUCCEEDED")  # type: ignore[arg-type]
+        said.append(speaker.say(STEP_FINISHED, ended, f"s{number}", f"x{number}"))
+        said.append(speaker.say(SESSION_CLOSED, SessionClosed(last=speaker.seq)))
+    return said
+
+
+@pytest.mark.parametrize(("declared", "grace"), [(True, 60), (False, 900)])
+@pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED"])
+def test_a_run_that_nobody_owns_ends_by_grace(archive: Archive, declared: bool, grace: int, state: str) -> None:
+    first = Speaker()
+    speakers = [first, Speaker(first.run), Speaker(first.run)]
+    archive.take(*given_run(speakers, state, declared=declared))
+    heard = START // 1000 * 1000
+    archive.now = heard + (grace - 1) * SECOND
+    archive.take()
+    assert archive.said(RUN_FINISHED) == []
+    archive.now = START + (grace + 1) * SECOND
+    archive.take()
+    (ended,) = archive.said(RUN_FINISHED)
+    assert codec.payload(ended).state == state
+    assert (ended.time, ended.final, ended.seq) == (heard + grace * SECOND, True, 0)
+    archive.take(ended)
+    assert archive.told()[first.run]["state"] == state
+
+
+def test_a_step_that_goes_on_or_is_still_to_come_holds_the_end_back(archive: Archive) -> None:
+    speaker = Speaker()
+    said = given_run([speaker, Speaker(speaker.run)])
+    archive.take(*said[:-2])
+    archive.now += 3600 * SECOND
+    archive.take()
+    assert archive.said(RUN_FINISHED) == []
+
+
+def test_what_is_said_again_after_a_crash_is_a_duplicate(archive: Archive) -> None:
+    first = Speaker()
+    archive.take(*given_run([first, Speaker(first.run)]))
+    archive.now += 3600 * SECOND
+    archive.take()
+    (once,) = archive.said(RUN_FINISHED)
+    archive.die()
+    archive.now += 3600 * SECOND
+    archive.take()
+    (again,) = archive.said(RUN_FINISHED)
+    assert codec.encode(again) == codec.encode(once)
+
+
+def beat(speaker: Speaker, number: int, time: int) -> Event:
+    event = speaker.say(HEARTBEAT, Heartbeat(interval=5.0, said=speaker.seq))
+    speaker.seq -= 1
+    return msgspec.structs.replace(event, seq=None, id=f"{speaker.session}-h{number}", time=time)
+
+
+def test_a_clock_that_is_off_is_said_and_said_again_when_it_moves(archive: Archive) -> None:
+    speaker = Speaker()
+    received = START // 1000 * 1000
+    archive.take(speaker.say(SESSION_OPENED, SessionOpened(role="owner")))
+    archive.take(beat(speaker, 0, received - 1_900_000))
+    assert archive.said(SESSION_OFFSET) == []
+    for number, skew in enumerate((-3_000_000, -4_500_000, -5_500_000), 1):
+        archive.take(beat(speaker, number, received - skew))
+        archive.take(*archive.said(SESSION_OFFSET)[-1:])
+    assert [codec.payload(event).offset for event in archive.said(SESSION_OFFSET)] == [-3_000_000, -5_500_000]
+
+
+def test_a_run_without_a_sign_of_life_for_a_day_has_failed(archive: Archive) -> None:
+    speaker = Speaker()
+    archive.take(
+        speaker.say(SESSION_OPENED, SessionOpened(role="owner")),
+        speaker.say(RUN_STARTED, RunStarted(pipeline="p")),
+        beat(speaker, 0, speaker.time),
+    )
+    assert archive.told()[speaker.run]["stalls"] is not None
+    archive.now += 23 * 3600 * SECOND
+    archive.take()
+    assert archive.said(RUN_FINISHED) == []
+    archive.now += 2 * 3600 * SECOND
+    archive.take()
+    (ended,) = archive.said(RUN_FINISHED)
+    assert codec.payload(ended).error.type == "Stalled"
+
+
+@pytest.mark.parametrize("leave", [Archive.die, lambda archive: (archive.end(), archive._begin())])
+def test_a_restart_goes_on_from_keyframes_and_the_rows_beyond(
+    archive: Archive, leave: Callable[[Archive], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = Speaker()
+    life = whole(speaker)
+    archive.take(*life[:4])
+    monkeypatch.setattr(follower, "KEEP_SECONDS", 1e9)
+    archive.take(*life[4:8])
+    leave(archive)
+    archive.take(*life[8:])
+    wait_for(lambda: archive.told().get(speaker.run, {}).get("state") == "SUCCEEDED" or archive.take())
+    assert archive.told()[speaker.run]["events"] == len(life)
+    assert archive.told()[speaker.run]["complete"]
+
+
+def test_a_late_word_on_a_run_that_was_put_away_is_taken_in(archive: Archive) -> None:
+    speaker = Speaker()
+    life = whole(speaker)
+    archive.take(*life)
+    objects = RunObjects(archive.store)
+    first = wait_for(lambda: archive.take() or objects.find(speaker.run))
+    before = first.rows((0,)).num_rows
+    wait_for(lambda: archive.take() or not list(Keyframes(archive.store).runs()))
+    late = Speaker(speaker.run).say("runreel.params", {"late": 77})
+    archive.take(late)
+    second = wait_for(
+        lambda: archive.take() or ((found := objects.find(speaker.run)) and found.upto > first.upto and found)
+    )
+    assert second.rows((0,)).num_rows == before + 1
+    assert archive.told()[speaker.run]["params"] == {"p": 3, "late": 77}
+    assert archive.told()[speaker.run]["events"] == len(life) + 1
+
+
+def test_a_conflict_is_said_when_the_objects_are_made_and_everybody_chooses_the_same(archive: Archive) -> None:
+    speaker = Speaker()
+    life = whole(speaker)
+    other = msgspec.structs.replace(life[1], data=codec.encode_data(RunStarted(pipeline="another", owner="me")))
+    archive.take(*life, other)
+    said = wait_for(lambda: archive.take() or archive.said(CONFLICT))
+    archive.take(said[0])
+    wait_for(lambda: archive.take() or not list(Keyframes(archive.store).runs()))
+    assert len({codec.encode(event) for event in archive.said(CONFLICT)}) == 1
+    summary = archive.told()[speaker.run]
+    assert summary["conflicts"] == 1
+    before = archive.stored()
+    rebuild(archive.store)
+    assert archive.stored() == before
+    assert codec.payload(said[0]).seq == 1
