@@ -37,11 +37,18 @@ class Server:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         quiet = Settings(environ={"HOME": "/nonexistent"}, folder=folder)
+        self.folder = folder
         self.settings = quiet.replace(**{"store": f"dir:{folder / 'store'}", "state_dir": folder / "state", **changes})
         self.services = Services(self.settings)
         self.store = self.services.store
         self._offsets = [0] * PARTITIONS
         self._app: Flask | None = None
+
+    def beside(self) -> Server:
+        """Another server of the same store and the same topic."""
+        other = Server(self.folder)
+        other._offsets = list(self._offsets)
+        return other
 
     @property
     def app(self) -> Flask:

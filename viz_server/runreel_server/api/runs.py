@@ -63,5 +63,5 @@ def routes(source: Source) -> list[Route]:
             delta,
             between,
         ),
-        Route("GET", "/runs/{run}/graph", "The laid-out step graph.", "Graph", graph, (fold, _AT)),
+        Route("GET", "/runs/{run}/graph", "The laid-out step graph.", "LaidOutGraph", graph, (fold, _AT)),
     ]

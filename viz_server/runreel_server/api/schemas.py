@@ -175,7 +175,7 @@ SCHEMAS: Final[dict[str, Json]] = {
         }
     ),
     "Patch": {"type": "object", "description": "A JSON merge patch (RFC 7396)."},
-    "Graph": _object(
+    "LaidOutGraph": _object(
         {
             "nodes": _array(_NODE),
             "edges": _array(_object({"from": _TEXT, "to": _TEXT, "points": _array(_array(_NUMBER))})),

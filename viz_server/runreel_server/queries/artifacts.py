@@ -44,8 +44,8 @@ class ArtifactQuery:
         Raises:
             NotFound: no run that is known declares it.
         """
-        _, state = self._find(artifact)
-        mine: Json = state["artifacts"][artifact]
+        info, state = self._find(artifact)
+        mine = _known(state["artifacts"][artifact], info)
         return {
             **mine,
             "run": state["id"],
@@ -65,7 +65,7 @@ class ArtifactQuery:
             NotFound: no run that is known declares it.
         """
         info, state = self._find(artifact)
-        mine: Json = state["artifacts"][artifact]
+        mine = _known(state["artifacts"][artifact], info)
 
         def open_() -> BinaryIO:
             if info is None or info.content is None:
@@ -114,6 +114,13 @@ class ArtifactQuery:
 def _view(live: LiveRun) -> Json:
     with live.lock:
         return live.state.view()
+
+
+def _known(declared: Json, info: ArtifactInfo | None) -> Json:
+    """An artifact as declared, with what the store knows of its bytes before its event says so."""
+    if info is None or declared["state"] != "pending":
+        return declared
+    return {**declared, "state": info.state, "size": info.size, "sha256": info.sha256, "reason": info.reason}
 
 
 def _absent(artifact: Json) -> str:

@@ -71,7 +71,7 @@ class LineQuery:
     def _recent(self, live: LiveRun, steps: frozenset[str | None] | None) -> list[Event]:
         return [
             event
-            for event in self._tails.unstored(live.run)
+            for event, _ in self._tails.unstored(live.run)
             if event.type == LOGS and event.seq is not None and (steps is None or event.subject in steps)
         ]
 

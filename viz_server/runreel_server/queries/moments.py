@@ -17,8 +17,8 @@ from runreel_server.feed import LiveRun
 from runreel_server.queries import estimates
 from runreel_server.queries.medians import Medians
 from runreel_server.queries.patches import difference
-from runreel_server.queries.stories import Heard, Story, passed
-from runreel_server.queries.tails import Tails
+from runreel_server.queries.stories import Story, passed
+from runreel_server.queries.tails import Heard, Tails
 
 KEPT_BYTES: Final = 96 << 20
 """Bytes of the stories of all runs that are kept."""
@@ -103,7 +103,7 @@ class Moments:
             yield from ((row.event, row.received) for row in self._reader.structure(run))
             types = ev.STREAMS
         yield from ((row.event, row.received) for row in self._reader.rows(run, types))
-        yield from ((event, None) for event in recent)
+        yield from recent
 
     def events(self, live: LiveRun, types: frozenset[str]) -> Iterator[Event]:
         """A run's events of these types, in any order, each at least once."""
@@ -134,7 +134,7 @@ class Moments:
 
     def _passed(self, live: LiveRun, until: int) -> Json:
         structure = [row.event for row in self._reader.structure(live.run)]
-        offsets = offsets_of([*structure, *self._tails.unstored(live.run)])
+        offsets = offsets_of([*structure, *(event for event, _ in self._tails.unstored(live.run))])
         state, tally = passed(live.run, self.heard(live.run), offsets, until)
         return self._view(live, state, tally, until)
 

@@ -17,12 +17,10 @@ from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.state import Offset, RunState, Tally, corrected, offsets_of
 from runreel.state.intervals import Intervals, add
+from runreel_server.queries.tails import Heard
 
 KEPT_BYTES: Final = 48 << 20
 """A run whose events are larger than this is read anew for each moment, so that memory stays bounded."""
-
-Heard = tuple[Event, int | None]
-"""An event, and when the broker received it (µs), where that is known."""
 
 
 class _Times(msgspec.Struct):

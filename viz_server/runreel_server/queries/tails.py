@@ -15,6 +15,9 @@ from runreel_server.feed.recent import Taken
 
 FRESH_SECONDS: Final = 1.0
 
+Heard = tuple[Event, int | None]
+"""An event, and when the broker received it (µs), where that is known."""
+
 Ends = dict[tuple[str, str, int], int]
 """(topic, its identity, partition) -> the first offset that the archive does not have."""
 
@@ -32,8 +35,8 @@ class Tails:
         self._lock = threading.Lock()
         self._ends: dict[tuple[str, str], tuple[float, Ends]] = {}
 
-    def unstored(self, run: str) -> list[Event]:
-        """The run's events that the archive may lack, in the order of the log.
+    def unstored(self, run: str) -> list[Heard]:
+        """The run's events that the archive may lack, in the order of the log, and when the broker received each (µs).
 
         Read them before the archive: then what it takes in between is in both, and nothing is in neither.
         """
@@ -47,7 +50,7 @@ class Tails:
             except CodecError:
                 continue  # the archive's consumer sends it to the dead letters
             if event.run == run and event.session is not None:
-                found.append(event)
+                found.append((event, one.received))
         return found
 
     def ends(self, topic: str, identity: str) -> Ends:

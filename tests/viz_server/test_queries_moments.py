@@ -1,0 +1,203 @@
+"""A run as it was: at any moment, live or stored, and what changes between two moments."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runreel import events as ev
+from runreel.errors import NotFound
+from runreel.events import Event
+from runreel.state import fold, fold_streams
+from runreel_server.queries import Source
+from runreel_server.queries.stories import Story
+from runs import RUN, SECOND, START, Clock, Voice, random_run
+from serving import Server
+
+TIMELESS = ("eta", "median")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+def source_of(server: Server) -> Source:
+    source: Source = server.app.extensions["runreel"]["source"]
+    return source
+
+
+def patched(target: Any, patch: Any) -> Any:
+    """RFC 7396, as its text has it."""
+    if not isinstance(patch, dict):
+        return patch
+    target = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        else:
+            target[key] = patched(target.get(key), value)
+    return target
+
+
+def without_nulls(value: Any) -> Any:
+    """Absent and null mean the same."""
+    if not isinstance(value, dict):
+        return value
+    return {key: without_nulls(one) for key, one in value.items() if one is not None}
+
+
+def folded(events: list[Event], until: int) -> dict[str, Any]:
+    """The state at `until` by the fold's own definition."""
+    return fold(events, until).view(now=until, tally=fold_streams(events, until))
+
+
+def plain(state: dict[str, Any]) -> dict[str, Any]:
+    """A state without what follows from earlier runs and from the clock of who looks."""
+    steps = {path: {**step, "eta": None} for path, step in state["steps"].items()}
+    return {**state, **dict.fromkeys(TIMELESS), "steps": steps}
+
+
+LAW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@LAW
+@given(seed=st.integers(0, 10**6), shares=st.lists(st.floats(-0.1, 1.1), min_size=3, max_size=3))
+def test_a_story_at_any_moment_is_the_fold_of_what_was_then(seed: int, shares: list[float]) -> None:
+    events = random_run(random.Random(seed))
+    story = Story(events[0].run)
+    assert story.load((event, None) for event in events)
+    first, last = min(event.time for event in events), max(event.time for event in events)
+    for share in shares:
+        until = int(first + share * (last - first))
+        state, tally = story.at(until)
+        assert state.to_bytes() == fold(events, until).to_bytes() or state.view() == fold(events, until).view()
+        assert _series(state, tally) == _series(fold(events, until), fold_streams(events, until))
+
+
+def _series(state: Any, tally: Any) -> Any:
+    view = state.view(tally=tally)
+    return view["series"], {path: (step["progress"], step["lines"]) for path, step in view["steps"].items()}
+
+
+@LAW
+@given(seed=st.integers(0, 10**6), cut=st.floats(0, 1), share=st.floats(0, 1))
+def test_events_of_the_tail_take_their_place_in_the_story(seed: int, cut: float, share: float) -> None:
+    chance = random.Random(seed)
+    events = random_run(chance)
+    whole, grown = Story(RUN), Story(RUN)
+    whole.load((event, None) for event in events)
+    mixed = chance.sample(events, len(events))
+    stored = int(cut * len(events))
+    grown.load((event, None) for event in mixed[:stored])
+    until = int(events[0].time + share * (events[-1].time - events[0].time))
+    grown.at(until)
+    for event in mixed[max(0, stored - 3) :]:  # some come again
+        grown.hear(event)
+    assert _series(*grown.at(until)) == _series(*whole.at(until))
+    assert grown.at(until)[0].view()["steps"] == whole.at(until)[0].view()["steps"]
+
+
+def test_a_moment_is_the_same_live_and_stored(server: Server, tmp_path: Path) -> None:
+    events = random_run(random.Random(11), steps=8)
+    moment = events[len(events) // 2].time
+    server.archive(events[: len(events) // 3])
+    server.tell(events[len(events) // 3 :])
+    live = source_of(server).state(RUN, moment)
+    stored = Server(tmp_path / "stored")
+    stored.archive(events)
+    kept = source_of(stored).state(RUN, moment)
+    for state in (live, kept):  # what is in the archive already depends on when one looks
+        for session in state["sessions"].values():
+            del session["stored"]
+    assert live == kept
+
+
+def test_the_past_stays_while_the_run_goes_on(server: Server) -> None:
+    events = random_run(random.Random(5), steps=8)
+    early = [event for event in events if event.time <= events[len(events) // 2].time]
+    late = [event for event in events if event not in early and event.type != ev.SESSION_OFFSET]
+    server.archive(early)
+    source, moment = source_of(server), early[-1].time
+    before = plain(source.state(RUN, moment))
+    server.tell(late)
+    assert plain(source.state(RUN, moment))["steps"].keys() == before["steps"].keys()
+    assert source.state(RUN)["events"] > before["events"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_delta_leads_from_one_moment_to_another_and_back(seed: int, tmp_path: Path) -> None:
+    events = random_run(random.Random(seed), steps=8)
+    server = Server(tmp_path)
+    server.archive(events)
+    source = source_of(server)
+    early, late = events[len(events) // 4].time, events[3 * len(events) // 4].time
+    for start, end in ((early, late), (late, early), (early, early), (events[0].time - 1, late)):
+        old, new = source.state(RUN, start), source.state(RUN, end)
+        assert without_nulls(patched(old, source.delta(RUN, start, end))) == without_nulls(new)
+
+
+def test_a_run_too_large_to_keep_tells_the_same_past(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = random_run(random.Random(3), steps=8)
+    server.archive(events[:-4])
+    again = server.beside()
+    server.tell(events[-4:])
+    moment = events[len(events) // 2].time
+    kept = source_of(server).state(RUN, moment)
+    again.tell(events[-4:])
+    monkeypatch.setattr("runreel_server.queries.stories.KEPT_BYTES", 100)
+    assert source_of(again).state(RUN, moment) == kept
+
+
+def test_a_state_says_when_it_will_end(server: Server) -> None:
+    """Nine of twelve units in nine seconds: three more, and the next step's median after that."""
+    earlier = "0192f3c1-a7e2-7c31-9d1e-000000000001"
+    past = Voice("e" * 32, Clock(START - 3600 * SECOND), run=earlier)
+    past.open()
+    past.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
+    for path, seconds in (("a", 12), ("b", 30)):
+        past.start(path, f"x-{path}")
+        past.clock.pass_(seconds)
+        past.finish(path, f"x-{path}")
+    past.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
+    past.close()
+    server.catalog(past.events)
+    voice = Voice("f" * 32, Clock())
+    voice.open()
+    voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
+    voice.say(ev.GRAPH, {"steps": {"a": {}, "b": {"parents": ["a"]}}})
+    voice.start("a", "1" * 16)
+    began = voice.clock.now
+    progress = ev.Progress(time=[began + 9 * SECOND], done=[9.0], total=12.0)
+    voice.say(ev.PROGRESS, progress, subject="a", execution="1" * 16, passes=9)
+    server.archive(voice.events)
+    state = source_of(server).state(RUN, began + 9 * SECOND)
+    assert state["steps"]["b"]["expected"] == pytest.approx(30, abs=0.1)
+    assert state["median"] == pytest.approx(42, abs=0.1)
+    assert state["steps"]["a"]["eta"].startswith("2026-11-22T09:00:12")
+    assert state["eta"].startswith("2026-11-22T09:00:42")
+
+
+def test_a_run_is_found_by_any_end_of_its_id_that_it_alone_has(server: Server) -> None:
+    other = f"0192f3c1-a7e2-7c31-9d1e-ffffff{RUN[-6:-2]}aa"
+    twin = f"0192f3c1-a7e2-7c31-9d1e-ffffffff{RUN[-4:]}"
+    events = [Voice("a" * 32, Clock(), run=run).open() for run in (RUN, other, twin)]
+    server.archive(events)
+    source = source_of(server)
+    for end in (RUN, RUN.upper(), RUN[-8:], RUN[-6:], f"-{RUN[-12:]}"):
+        assert source.live(end).run == RUN
+    with pytest.raises(NotFound, match="ends 2 runs"):
+        source.live(RUN[-4:])
+    for name in ("7d1", "ffff", "no-such-run"):
+        with pytest.raises(NotFound, match="no run"):
+            source.live(name)
+
+
+def test_an_id_that_came_from_outside_is_an_address_too(server: Server) -> None:
+    server.archive([Voice("a" * 32, Clock(), run="nightly-2026-11-22").open()])
+    assert source_of(server).live("nightly-2026-11-22").run == "nightly-2026-11-22"
