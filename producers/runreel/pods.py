@@ -20,8 +20,8 @@ def warn(settings: Settings, environ: Mapping[str, str]) -> None:
     if IN_POD not in environ or folder in _told:
         return
     _told.add(folder)
-    from runreel.checks import spool  # the same look as `runreel doctor`; slow to import
+    from runreel.checks import VOLATILE, kind_of_file_system  # as `runreel doctor` looks; slow to import
 
-    for finding in spool(settings):
-        if finding.level == "warning":
-            _log.warning("%s: %s", finding.text, finding.way_out)
+    kind = kind_of_file_system(settings.spool_dir)
+    if kind in VOLATILE:
+        _log.warning("the spool %s lies on %s and goes with the pod: set RUNREEL_SPOOL_DIR to a volume", folder, kind)

@@ -114,7 +114,7 @@ def test_packages_are_those_that_importlib_finds() -> None:
 def test_in_a_pod_a_spool_that_goes_with_it_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(checks, "file_system", lambda folder: "overlay")
+    monkeypatch.setattr(checks, "kind_of_file_system", lambda folder: "overlay")
     with capture({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}):
         for _ in range(2):
             with runreel.start("p"):
@@ -127,10 +127,10 @@ def test_in_a_pod_a_spool_that_goes_with_it_is_told_once(
 def test_outside_pods_and_on_a_volume_nothing_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(checks, "file_system", lambda folder: "overlay")
+    monkeypatch.setattr(checks, "kind_of_file_system", lambda folder: "overlay")
     with capture(), runreel.start("p"):
         pass
-    monkeypatch.setattr(checks, "file_system", lambda folder: "ext4")
+    monkeypatch.setattr(checks, "kind_of_file_system", lambda folder: "ext4")
     with capture({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}), runreel.start("p"):
         pass
     assert caplog.records == []
