@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from runreel.errors import NotReachable, SettingError
@@ -46,6 +46,26 @@ def partitions_of_topics(client: Any, topics: Iterable[str]) -> dict[str, int]:
             raise NotReachable(f"Kafka did not answer: {error.args[0].str()}") from None
         found[topic] = 0 if told.error is not None else len(told.partitions)
     return found
+
+
+def ends_of_topics(settings: Settings, address: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    """For each partition of `topics` the offset after its last message.
+
+    Raises:
+        NotReachable: no broker answered.
+    """
+    consumer = Consumer(client_config(settings, address, group_id="runreel.look", enable_auto_commit=False))
+    try:
+        counts = partitions_of_topics(consumer, topics)
+        places = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        return {
+            (each.topic, each.partition): consumer.get_watermark_offsets(each, timeout=ANSWER_SECONDS)[1]
+            for each in places
+        }
+    except KafkaException as error:
+        raise NotReachable(f"Kafka did not tell the ends of its topics: {error.args[0].str()}") from None
+    finally:
+        consumer.close()
 
 
 class Identities(Protocol):

@@ -17,7 +17,9 @@ from runreel_consumers.messages import Headers
 log = logging.getLogger(__name__)
 
 
-class _Letter(msgspec.Struct, frozen=True):
+class Letter(msgspec.Struct, frozen=True):
+    """One message to be sent. `partition` -1: that of its key."""
+
     topic: str
     value: bytes | None
     key: bytes | None
@@ -38,7 +40,7 @@ class Outbox:
             settings, address, enable_idempotence=True, acks="all", partitioner="murmur2_random", linger_ms=5
         )
         self._producer: Producer | None = None
-        self._failed: list[_Letter] = []
+        self._failed: list[Letter] = []
         self._reason: KafkaError | None = None
 
     def send(
@@ -51,7 +53,7 @@ class Outbox:
         partition: int = -1,
     ) -> None:
         """Send one message; it has arrived when the next `flush` returns. `partition` -1: that of its key."""
-        self._produce(_Letter(topic, value, key, list(headers or []), partition))
+        self._produce(Letter(topic, value, key, list(headers or []), partition))
 
     def poll(self) -> None:
         """Let acknowledgements come in."""
@@ -75,14 +77,18 @@ class Outbox:
             why = self._reason.str() if self._reason else "refused"
             raise NotReachable(f"Kafka did not take a message for topic {self._failed[0].topic}: {why}")
 
-    def _produce(self, letter: _Letter) -> None:
+    def _arrived(self, letter: Letter, error: KafkaError | None, _message: Any) -> None:
+        """A delivery report."""
+        if error is not None:
+            self._failed.append(letter)
+            self._reason = error
+
+    def _produce(self, letter: Letter) -> None:
         if self._producer is None:
             self._producer = Producer(self._config)
 
-        def delivered(error: KafkaError | None, _message: Any) -> None:
-            if error is not None:
-                self._failed.append(letter)
-                self._reason = error
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            self._arrived(letter, error, message)
 
         arguments: dict[str, Any] = {"key": letter.key, "headers": letter.headers, "on_delivery": delivered}
         if letter.partition >= 0:
