@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from runreel.cli.service import log_to_stderr
 from runreel.hub import Hub
 from runreel.settings import Settings
 
@@ -28,30 +29,42 @@ def up(host: str | None, port: int | None, data: Path | None) -> None:
     from runreel_server.up import machine
 
     settings = Settings({"host": host, "port": port})
+    log_to_stderr()
     with machine(settings, data) as running:
         web.announce(settings, running.hub.url)
         click.echo(f"runreel is up: {running.hub.url}")
         click.echo(f"data: {running.hub.store.removeprefix('dir:')}")
-        click.echo("steps of this machine find it by themselves; Ctrl-C ends it")
+        click.echo("steps of this machine find it by themselves; Ctrl-C ends it, all data stays")
         running.serve()
+        click.echo("stopping")
 
 
 @click.command("serve")
 @host_option
 @port_option
 def serve(host: str | None, port: int | None) -> None:
-    """Start the web server alone, for the Kafka and the store that the settings name."""
+    """Start the web server alone, for the Kafka and the store that the settings name; any number of them may run.
+
+    Without Kafka it shows what the archive has, and nothing moves.
+    """
+    from runreel_consumers.checks import require_kafka, require_store, require_topics
     from runreel_server import application_of, web
     from runreel_server.services import Services
 
     settings = Settings({"host": host, "port": port})
-    hub = None if settings.store and settings.kafka else Hub.find(settings)
+    hub = None if settings.store else Hub.find(settings)
+    require_store(settings)
+    if settings.kafka:
+        require_kafka(settings)
+        require_topics(settings, [*settings.event_topics, settings.topic_runs])
+    elif hub is None:
+        click.echo("RUNREEL_KAFKA is not set: only what the archive has is shown", err=True)
     listener = web.bind(settings)
-    url = settings.url or web.address(listener)
-    services = Services(settings, hub=hub, url=url)
-    services.store.check()
-    web.announce(settings, web.address(listener))
-    click.echo(f"serving {web.address(listener)}")
+    url = web.address(listener)
+    services = Services(settings, hub=hub, url=settings.url or url)
+    log_to_stderr()
+    web.announce(settings, url)
+    click.echo(f"serving {url}")
     web.server(application_of(services)).run(sockets=[listener])
 
 

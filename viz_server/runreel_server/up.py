@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
+from runreel.checks import WRITABLE, unusable
+from runreel.deadline import Deadline
 from runreel.errors import RunreelError, SettingError
 from runreel.hub import ACKS, Hub
 from runreel.settings import Settings
@@ -21,6 +20,7 @@ from runreel_server import web
 
 log = logging.getLogger(__name__)
 
+DATA: Final = "data"
 STOP_SECONDS: Final = 3.0
 BROKER_SECONDS: Final = 10.0
 START_SECONDS: Final = 20.0
@@ -46,43 +46,8 @@ class Broker:
         return ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
 
-class Consumers:
-    """The consumers of this process, a thread each."""
-
-    def __init__(self, settings: Settings, hub: Hub) -> None:
-        from runreel_consumers.consume import consume
-
-        self._stop = threading.Event()
-        self.failed: BaseException | None = None
-        """What ended a consumer that nobody told to end."""
-        self._threads = [
-            threading.Thread(target=self._run, args=(consume, name, settings, hub), name=f"runreel-{name}", daemon=True)
-            for name in ("archive", "blobs")
-        ]
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, timeout: float) -> bool:
-        """End, each after its flush; answers whether all did in `timeout` seconds."""
-        self._stop.set()
-        end = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
-
-    def _run(self, consume: Callable[..., None], name: str, settings: Settings, hub: Hub) -> None:
-        try:
-            consume(name, settings, self._stop, hub=hub)
-        except BaseException as error:  # the thread's end must not pass unseen
-            self.failed = error
-            log.exception("the consumer %s ended", name)
-
-
 class Machine:
-    """Everything that `up` runs.
+    """Everything that `up` runs, from `machine`.
 
     Args:
         hub: where it all is.
@@ -95,7 +60,7 @@ class Machine:
         self._server, self._listener = server, listener
 
     def serve(self) -> None:
-        """Serve until a signal comes, or `stop` is called."""
+        """Serve until Ctrl-C or SIGTERM, `stop`, or a consumer's failure. Signals are taken in the main thread only."""
         self._server.run(sockets=[self._listener])
 
     def listening(self) -> None:
@@ -104,11 +69,8 @@ class Machine:
         Raises:
             RunreelError: it does not start.
         """
-        end = time.monotonic() + START_SECONDS
-        while not self._server.started:
-            if time.monotonic() > end or self._server.should_exit:
-                raise RunreelError("the web server did not start; its log says why")
-            time.sleep(0.02)
+        if not self._server.up.wait(START_SECONDS) or not self._server.started:
+            raise RunreelError("the web server did not start; its log says why")
 
     def stop(self) -> None:
         """Have `serve` return."""
@@ -121,19 +83,25 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
 
     Args:
         settings: host, port, state folder.
-        data: folder of the archive; by default `data` in the state folder.
+        data: folder of the archive; by default what RUNREEL_STORE names, else `data` in the state folder.
 
     Raises:
-        SettingError: another `up` runs here, a folder cannot be written, or no port is free.
+        SettingError: another `up` runs here, RUNREEL_KAFKA is set, a folder cannot be used, or no port is free.
+        RunreelError: afterwards: a consumer failed.
     """
+    from runreel_consumers.checks import require_store
+    from runreel_consumers.together import Consumers
     from runreel_server import application_of
     from runreel_server.services import Services
 
-    data = (data or settings.state_dir / "data").absolute()
-    prepare(settings.state_dir, "RUNREEL_STATE_DIR")
-    prepare(data, "--data")
-    settings = settings.replace(store=f"dir:{data}", kafka="")
+    if settings.kafka:
+        way_out = "is set, and `up` has its own broker: unset it, or run `runreel consume all` and `runreel serve`"
+        raise SettingError("RUNREEL_KAFKA", settings.kafka, way_out)
+    if (reason := unusable(settings.state_dir)) is not None:
+        raise SettingError("RUNREEL_STATE_DIR", str(settings.state_dir), f"cannot be used ({reason}): {WRITABLE}")
+    settings = settings.replace(store=store_of(settings, data))
     with _alone(settings):
+        require_store(settings)
         listener = web.bind(settings)
         try:
             broker = Broker()
@@ -144,19 +112,36 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
                 store=settings.store,
                 acks=str(settings.state_dir / ACKS),
             )
-            consumers = Consumers(settings, hub)  # without Kafka's setting they know that the broker is the hub's
-            settings = settings.replace(kafka=hub.kafka, url=hub.url)
-            services = Services(settings, hub=hub)
+            services = Services(settings.replace(kafka=hub.kafka, url=hub.url), hub=hub)
+            server = web.server(application_of(services))
+            consumers = Consumers(settings.replace(exit_wait=STOP_SECONDS), hub, ended=server.end)
+            server.ending = consumers.tell  # they flush while the server says good-bye
             consumers.start()
             hub.write(settings)
             try:
-                yield Machine(hub, web.server(application_of(services)), listener)
+                yield Machine(hub, server, listener)
             finally:
                 Hub.remove(settings)
-                if not consumers.stop(STOP_SECONDS):
+                if not consumers.stop(Deadline(STOP_SECONDS)):
                     log.warning("a consumer did not end in time; what it held is sent again by its emitters")
+            if consumers.failed is not None:
+                raise RunreelError(f"a consumer failed: {consumers.failed}") from consumers.failed
         finally:
             listener.close()
+
+
+def store_of(settings: Settings, data: Path | None) -> str:
+    """Where the archive lies, as RUNREEL_STORE spells it.
+
+    Raises:
+        SettingError: the folder named cannot be used.
+    """
+    if data is None and settings.store:
+        return settings.store
+    folder = (data or settings.state_dir / DATA).expanduser().absolute()
+    if (reason := unusable(folder)) is not None:
+        raise SettingError("--data", str(folder), f"cannot be used ({reason}): {WRITABLE}")
+    return f"dir:{folder}"
 
 
 @contextmanager
@@ -171,20 +156,3 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def prepare(folder: Path, setting: str) -> None:
-    """Make a folder and see that it can be written.
-
-    Raises:
-        SettingError: it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise SettingError(
-            setting, str(folder), f"cannot be written ({error.strerror}): choose another folder"
-        ) from None

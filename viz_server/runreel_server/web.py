@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
-from typing import Any, Final
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import click
 import uvicorn
 
-from runreel.errors import SettingError
+from runreel.cli.service import ENDING
+from runreel.errors import RunreelError, SettingError
 from runreel.settings import Settings
+
+if TYPE_CHECKING:
+    from runreel_server.asgi import Application
 
 TRIES: Final = 50
 GRACE_SECONDS: Final = 2
@@ -20,28 +28,30 @@ GRACE_SECONDS: Final = 2
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
-def bind(settings: Settings, *, exact: bool = False) -> socket.socket:
+def bind(settings: Settings) -> socket.socket:
     """A listening socket at the settings' host and port; where the port is taken, at the next free one.
 
-    Args:
-        settings: name host and port.
-        exact: take that port or none.
-
     Raises:
-        SettingError: no such address on this machine, or no port is free.
+        SettingError: no such address on this machine, the port may not be bound, or none is free.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    for port in range(settings.port, settings.port + (1 if exact else TRIES)):
+    for port in range(settings.port, min(settings.port + TRIES, 65_536)):
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host, port))
             listener.listen(2048)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             listener.close()
-            if error.errno == errno.EADDRINUSE:
+            code = error.errno if isinstance(error, OSError) else None
+            if code == errno.EADDRINUSE:
                 continue
-            way_out = f"cannot be bound ({error.strerror}): use 127.0.0.1, or an address of this machine"
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if code == errno.EACCES:
+                raise SettingError(
+                    "RUNREEL_PORT", str(port), f"may not be bound ({reason}): use one above 1023"
+                ) from None
+            way_out = f"cannot be bound ({reason}): use 127.0.0.1, or an address of this machine"
             raise SettingError("RUNREEL_HOST", settings.host, way_out) from None
         return listener
     raise SettingError("RUNREEL_PORT", str(settings.port), "is taken: choose another one, or end what listens there")
@@ -56,28 +66,74 @@ def address(listener: socket.socket) -> str:
 
 def announce(settings: Settings, url: str) -> None:
     """Say where the server listens, where that is not what one would think."""
-    if not url.endswith(f":{settings.port}"):
+    if settings.port and not url.endswith(f":{settings.port}"):
         click.echo(f"port {settings.port} is taken, using {url.rpartition(':')[2]}", err=True)
     if settings.host not in LOOPBACK:
         click.echo(f"listening on {settings.host}: everybody who reaches this machine can read every run", err=True)
 
 
 class Quiet(uvicorn.Server):
-    """uvicorn that tells the open streams to go before it waits for them."""
+    """uvicorn with this ASGI application, run on a bound socket until Ctrl-C or SIGTERM, which end it quietly.
 
-    def __init__(self, config: uvicorn.Config, application: Any) -> None:
+    The open streams are told to go before it waits for them. A second signal ends it without that wait.
+
+    Attributes:
+        up: set when it serves, or will never.
+        ending: called, on the event loop, as soon as it is to end; returns at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
         super().__init__(config)
         self._application = application
+        self.up = threading.Event()
+        self.ending: Callable[[], None] = lambda: None
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until it is told to end.
+
+        Raises:
+            RunreelError: it could not start.
+        """
+        try:
+            super().run(sockets)
+        finally:
+            self.up.set()
+        if not self.started and not self.should_exit:
+            raise RunreelError("the web server did not start; its log says why")
+
+    def end(self) -> None:
+        """Have `run` return. From any thread."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        self.up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: streams first, then what is open, within the grace."""
+        self.ending()
         if self._application.streams is not None:
             self._application.streams.close()
         await super().shutdown(sockets)
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals while it serves. uvicorn's own raises them again at the end, which would end the process before
+        its consumers have stored what they hold."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in ENDING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-def server(application: Any) -> Quiet:
-    """A server of this ASGI application; `serve` runs it on a socket until a signal comes."""
+
+def server(application: Application) -> Quiet:
+    """A server of this ASGI application; `run` runs it on a bound socket until a signal comes."""
     config = uvicorn.Config(
         application,
         lifespan="on",
