@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from archiving import Speaker, produce, running, settings
+from runreel import codec
 from runreel.events import (
+    LOGS,
     RUN_FINISHED,
     RUN_STARTED,
     SESSION_CLOSED,
@@ -96,3 +100,58 @@ def test_a_run_that_has_ended_gets_its_own_objects_and_is_told(hub: Hub) -> None
         assert found.manifest.workspace == "default"
     listener.close()
     assert [row.event for row in reader_of(hub).structure(speaker.run)] == said
+
+
+EMITTER = """
+import secrets, sys
+from pathlib import Path
+from runreel.session import Session
+from runreel.settings import Settings
+
+state, run, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+settings = Settings({"state_dir": str(state)}, environ={})
+sessions = [Session(settings, run=run, workspace="default", source="/t", role="member") for _ in range(10)]
+for number in range(count):
+    for session in sessions:
+        session.line("step", "x", f"{number:06d} " + secrets.token_urlsafe(1000))
+for session in sessions:
+    assert session.close(timeout=90), "not delivered"
+"""
+
+
+def lowest(address: str) -> int:
+    """The greatest offset at which a partition of events begins: above 0, the broker has let go of something."""
+    asker = Consumer({"bootstrap.servers": address, "group.id": "asker", "log_level": 0})
+    try:
+        places = [TopicPartition(TOPIC, number) for number in asker.list_topics(TOPIC).topics[TOPIC].partitions]
+        return max((asker.get_watermark_offsets(place, timeout=5)[0] for place in places), default=0)
+    finally:
+        asker.close()
+
+
+@pytest.mark.slow
+def test_three_emitters_that_outrun_the_broker_lose_nothing(hub: Hub, tmp_path: Path) -> None:
+    """All in one partition, and nobody reads before the broker has let go of what it was given first."""
+    state = tmp_path / "state"
+    chosen = settings(state_dir=state)
+    lock = Hub.hold(chosen)
+    assert lock is not None
+    hub.write(chosen)
+    run, count = Speaker().run, 800
+    command = [sys.executable, "-c", EMITTER, str(state), run, str(count)]
+    emitters = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    try:
+        wait_for(lambda: lowest(hub.kafka) > 0)
+        with running(make("archive", settings(), hub)):
+            for emitter in emitters:
+                _, said = emitter.communicate(timeout=100)
+                assert emitter.returncode == 0, said
+    finally:
+        for emitter in emitters:
+            emitter.kill()
+            emitter.communicate()
+    texts: dict[str, list[str]] = {}
+    for row in reader_of(hub).rows(run, frozenset({LOGS})):
+        texts.setdefault(str(row.event.session), []).extend(codec.payload(row.event).text)
+    assert [[int(text[:6]) for text in lines] for lines in texts.values()] == [list(range(count))] * 30
+    lock.release()
