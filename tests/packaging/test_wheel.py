@@ -32,7 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def installed(wheel: Path, extra: str, folder: Path, *how: str) -> Path:
-    """A new environment with the wheel and one extra; answers its Python. By uv, because it keeps what it has unpacked."""
+    """A new environment with the wheel and one extra; answers its Python. By uv: it is fast."""
     uv = (sys.executable, "-m", "uv")
     run(*uv, "venv", "--quiet", "--python", sys.executable, folder)
     python = folder / "bin/python"

@@ -7,7 +7,6 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from runreel.deadline import Deadline
 from runreel.errors import NotFound
 from runreel.events import Event
 from runreel.hub import Hub
@@ -18,13 +17,12 @@ from runreel_consumers.archive.log import Log
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.blobs.artifacts import open_artifact
 from runreel_consumers.blobs.claims import Claims
+from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.brokers import HubTopics, TopicIds, admin, client_config
 from runreel_consumers.catalog.loader import Loader
-from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import open_store
 from runreel_server.feed import Feed, LiveRuns
 
-ANSWER_SECONDS: Final = 10.0
 UPLOADS: Final = "/api/v1/uploads/"
 """Where claimed bytes are sent, an artifact's id behind it."""
 
@@ -70,8 +68,9 @@ class Services:
             identities=identities,
             runs=self.runs,
         )
-        self.outbox = Outbox(settings, settings.kafka)
-        self.claims = Claims(self.store, self.say, lambda artifact: f"{self.url}{UPLOADS}{artifact}")
+        self.claims = Claims(
+            self.store, Saying(settings, settings.kafka), lambda artifact: f"{self.url}{UPLOADS}{artifact}"
+        )
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Begin to follow Kafka; `loop` is the event loop of the streams."""
@@ -80,19 +79,6 @@ class Services:
     def close(self) -> None:
         """End."""
         self.feed.close()
-
-    def say(self, event: Event) -> None:
-        """Say an event of the server's own; returns when Kafka has it.
-
-        Raises:
-            NotReachable: it has not.
-        """
-        from runreel.codec import CONTENT_TYPE, encode
-
-        topic = self.settings.event_topics[0]
-        headers: list[tuple[str, bytes | None]] = [("content-type", CONTENT_TYPE.encode())]
-        self.outbox.send(topic, encode(event), key=event.run.encode(), headers=headers)
-        self.outbox.flush(Deadline(ANSWER_SECONDS))
 
     def history(self, run: str) -> tuple[RunState, Tally]:
         """What the archive has of a run, folded: its newest keyframe, and what lies beyond."""
