@@ -206,7 +206,7 @@ def start(
     experiment: str = "",
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
-    graph: Mapping[str | tuple[str, ...], Iterable[Parent]] | None = None,
+    graph: Mapping[Any, Iterable[Parent]] | None = None,  # keys are text or tuples; a Mapping's keys are invariant
     workspace: str | None = None,
     id: str | None = None,  # noqa: A002  # the field's word
     owner: str | None = None,
