@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -112,3 +113,15 @@ def test_questions_about_a_run_that_is_there_are_answered_as_the_document_says(
         case.call_and_validate(checks=CONFORMANCE)
 
     check_each(api.include(path_regex="{run}"), check)
+
+
+def test_the_documents_name_every_address_and_every_parameter(server: Server) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    for path, operations in server.get("/openapi.json")["paths"].items():
+        address = path.removeprefix("/api/v1").replace("{run}", "RUN").replace("{artifact}", "ID")
+        for method, operation in operations.items():
+            if method in ("get", "post", "put"):
+                assert f"{method.upper()} {address}" in text
+                for parameter in operation["parameters"]:
+                    if parameter["in"] == "query" and parameter["name"] not in ("as", "watch", "after"):
+                        assert f"`{parameter['name']}`" in text, (address, parameter["name"])

@@ -14,7 +14,7 @@ from runreel import events as ev
 from runreel.errors import NotFound
 from runreel.events import Event
 from runreel.state import fold, fold_streams
-from runreel_server.queries import Source
+from runreel_server.queries.source import Source
 from runreel_server.queries.stories import Story
 from runs import RUN, SECOND, START, Clock, Voice, random_run
 from serving import Server
@@ -75,7 +75,7 @@ def test_a_story_at_any_moment_is_the_fold_of_what_was_then(seed: int, shares: l
     first, last = min(event.time for event in events), max(event.time for event in events)
     for share in shares:
         until = int(first + share * (last - first))
-        state, tally = story.at(until)
+        state, tally, *_ = story.at(until)
         assert state.to_bytes() == fold(events, until).to_bytes() or state.view() == fold(events, until).view()
         assert _series(state, tally) == _series(fold(events, until), fold_streams(events, until))
 
@@ -99,7 +99,7 @@ def test_events_of_the_tail_take_their_place_in_the_story(seed: int, cut: float,
     grown.at(until)
     for event in mixed[max(0, stored - 3) :]:  # some come again
         grown.hear(event)
-    assert _series(*grown.at(until)) == _series(*whole.at(until))
+    assert _series(*grown.at(until)[:2]) == _series(*whole.at(until)[:2])
     assert grown.at(until)[0].view()["steps"] == whole.at(until)[0].view()["steps"]
 
 
@@ -130,8 +130,13 @@ def test_the_past_stays_while_the_run_goes_on(server: Server) -> None:
     assert source.state(RUN)["events"] > before["events"]
 
 
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_delta_leads_from_one_moment_to_another_and_back(seed: int, tmp_path: Path) -> None:
+def test_a_delta_leads_from_one_moment_to_another_and_back(
+    seed: int, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        monkeypatch.setattr("runreel_server.queries.moments.LARGE", 0)
     events = random_run(random.Random(seed), steps=8)
     server = Server(tmp_path)
     server.archive(events)
@@ -201,3 +206,33 @@ def test_a_run_is_found_by_any_end_of_its_id_that_it_alone_has(server: Server) -
 def test_an_id_that_came_from_outside_is_an_address_too(server: Server) -> None:
     server.archive([Voice("a" * 32, Clock(), run="nightly-2026-11-22").open()])
     assert source_of(server).live("nightly-2026-11-22").run == "nightly-2026-11-22"
+
+
+def test_a_rewound_graph_keeps_the_newest_layout(server: Server) -> None:
+    voice = Voice("a" * 32, Clock())
+    voice.open()
+    voice.start("load", "1" * 16)
+    moment = voice.clock.now
+    voice.finish("load", "1" * 16)
+    voice.start("train", "2" * 16, parents=["load"])
+    server.archive(voice.events)
+    now, then = server.get(f"/runs/{RUN}/graph"), server.get(f"/runs/{RUN}/graph?at={moment}")
+    places = [[(node["id"], node["x"], node["y"]) for node in graph["nodes"]] for graph in (now, then)]
+    assert places[0] == places[1]
+    assert [node["state"] for node in then["nodes"]] == ["RUNNING", "PENDING"]
+    assert [node["state"] for node in now["nodes"]] == ["SUCCEEDED", "RUNNING"]
+
+
+def test_a_graph_is_folded_as_asked(server: Server) -> None:
+    voice = Voice("a" * 32, Clock())
+    for number in range(6):
+        voice.start(f"load/file-{number}", f"{number:016x}")
+    server.archive(voice.events)
+
+    def names(fold: str) -> list[str]:
+        return [node["id"] for node in server.get(f"/runs/{RUN}/graph{fold}")["nodes"]]
+
+    assert names("") == ["load"]
+    assert names("?fold=all") == ["load"]
+    assert len(names("?fold=none")) == 7
+    assert len(names("?fold=load")) == 7

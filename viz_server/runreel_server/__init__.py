@@ -25,8 +25,8 @@ def create_app(services: Services) -> Flask:
     from runreel_server import api, openapi, pages, probes
     from runreel_server.health import Health
     from runreel_server.metrics import Metrics
-    from runreel_server.queries import Source
     from runreel_server.queries.posting import MOST_BYTES, Post
+    from runreel_server.queries.source import Source
 
     settings = services.settings
     app = Flask(__name__, static_folder=None)

@@ -13,8 +13,8 @@ from runreel_server.api.errors import install
 from runreel_server.api.parameters import read
 from runreel_server.api.routes import Route, answer
 from runreel_server.problems import Problem
-from runreel_server.queries import Source
 from runreel_server.queries.posting import Post
+from runreel_server.queries.source import Source
 
 __all__ = ["blueprint", "install", "routes_of"]
 

@@ -10,7 +10,7 @@ from flask import request
 from runreel_consumers.blobs import Claims
 from runreel_server.api.routes import Route
 from runreel_server.problems import Problem
-from runreel_server.queries import Source
+from runreel_server.queries.source import Source
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from typing import Any
 from runreel_server.api.parameters import TEXT, TIME, Parameter, one_of, whole
 from runreel_server.api.routes import Route
 from runreel_server.graph import ENDED
-from runreel_server.queries import Source
 from runreel_server.queries.lists import DEFAULT, MOST, SORTS, Query
+from runreel_server.queries.source import Source
 
 STATES = ("PENDING", "RUNNING", "STALLED", *sorted(ENDED))
 

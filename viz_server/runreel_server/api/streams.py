@@ -8,9 +8,9 @@ from runreel_server.api.parameters import ANY_TEXT, NUMBER, TEXT, TIME, Paramete
 from runreel_server.api.routes import Route
 from runreel_server.charts import AXES
 from runreel_server.problems import Problem
-from runreel_server.queries import Source
 from runreel_server.queries.lines import DEFAULT, MOST, Wanted
 from runreel_server.queries.series import WIDEST, View
+from runreel_server.queries.source import Source
 from runreel_server.queries.strips import KINDS, MOST_LANES, MOST_MARKS, OF
 from runreel_server.queries.strips import WIDEST as MOST_BUCKETS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from runreel.state import RunState
 from runreel.state.registers import Stamp, stamp
@@ -11,30 +11,24 @@ from runreel_server.graph import Fold, Step, layout
 
 Json = dict[str, Any]
 
+_ABSENT: Final = {"state": "PENDING"}
 
-def graph(state: RunState, view: Json, folds: Collection[str]) -> Json:
-    """The layout of a state, with the states of a view of it: a pure function of the steps in stamp order.
+
+def graph(state: RunState, present: Json, shown: Json, folds: Collection[str]) -> Json:
+    """The layout of a state's steps: a pure function of them in stamp order.
 
     Args:
         state: the fold that has all steps to show.
-        view: the view whose states of steps are counted in the nodes; those that it lacks are PENDING.
+        present: its steps as a view has them; they make the layout.
+        shown: the steps whose states are counted in the nodes; those that are not there (yet) are PENDING.
         folds: `all`, `none`, or the ids of what is unfolded; nothing means `all`.
     """
-    steps = view["steps"]
-    placed = sorted((*_place(state, path), path) for path in state.record.steps)
-    shown = [
-        Step(path, tuple((steps.get(path) or _parents(state, path))["parents"]), _state(steps, path), event or None)
+    placed = sorted((*_place(state, path), path) for path in present)
+    steps = [
+        Step(path, tuple(present[path]["parents"]), (shown.get(path) or _ABSENT)["state"], event or None)
         for _, event, path in placed
     ]
-    return layout(shown, _fold(folds))
-
-
-def _state(steps: Json, path: str) -> str:
-    return str(steps[path]["state"]) if path in steps else "PENDING"
-
-
-def _parents(state: RunState, path: str) -> Json:
-    return state.view_part(("step", path)) or {"parents": []}
+    return layout(steps, _fold(folds))
 
 
 def _fold(folds: Collection[str]) -> Fold:

@@ -5,27 +5,34 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from runreel import events as ev
 from runreel.events import Event
-from runreel.state import RUN, corrected, offsets_of
+from runreel.state import RUN, Part, Tally, corrected, offsets_of
 from runreel_consumers.archive.reader import Reader
 from runreel_server.feed import LiveRun
 from runreel_server.queries import estimates
 from runreel_server.queries.medians import Medians
 from runreel_server.queries.patches import difference
-from runreel_server.queries.stories import Story, passed
+from runreel_server.queries.stories import Story, Then, passed
 from runreel_server.queries.tails import Heard, Tails
 
 KEPT_BYTES: Final = 96 << 20
 """Bytes of the stories of all runs that are kept."""
 
+LARGE: Final = 1_000
+"""A run of more steps than this has no ETA in the past: it would follow from all steps anew at each moment."""
+
+SECTIONS: Final = {"step": "steps", "artifact": "artifacts", "session": "sessions", "view": "views", "series": "series"}
+"""Where in a state the parts of a kind stand."""
+
 _VIEWS: Final = 8
 
 Json = dict[str, Any]
+ViewPart = Callable[[Part], Json | None]
 
 
 class Moments:
@@ -64,8 +71,8 @@ class Moments:
             with self._lock:
                 known = self._views.get(key)
             if known is None:
-                state, tally = story.at(until)
-                known = self._view(live, state, tally, until)
+                then = story.at(until)
+                known = self._view(live, then.state, then.tally, until)
                 with self._lock:
                     self._views[key] = known
                     while len(self._views) > _VIEWS:
@@ -74,7 +81,19 @@ class Moments:
 
     def delta(self, live: LiveRun, start: int, end: int) -> Json:
         """The merge patch that turns the state at `start` into that at `end`; `end` may be the earlier one."""
-        return difference(self.at(live, start), self.at(live, end))
+        story = self.story(live) if _large(live) else None
+        if story is None:
+            return difference(self.at(live, start), self.at(live, end))
+        with story.lock:
+            early, late = sorted((start, end))
+            first, second, parts = story.both(early, late)
+            views = [self._parts(live, first, early), self._parts(live, second, late)]
+            old, new = views if start <= end else reversed(views)
+            return _patch(parts, old, new)
+
+    def _parts(self, live: LiveRun, then: Then, until: int) -> ViewPart:
+        looks = self._looks(live, then.tally, until)
+        return lambda part: then.state.view_part(part, **looks)
 
     def story(self, live: LiveRun) -> Story | None:
         """All events of a run, kept current by the tail; None where they are too many to be kept."""
@@ -126,7 +145,7 @@ class Moments:
         return min(times), max(times)
 
     def _shrink(self) -> None:
-        while sum(story.size for story in self._stories.values() if story.run) > KEPT_BYTES and len(self._order) > 1:
+        while sum(story.weight for story in self._stories.values()) > KEPT_BYTES and len(self._order) > 1:
             _, live = self._order.popitem(last=False)
             story = self._stories.pop(live, None)
             if story is not None and story.hear in live.listeners:
@@ -139,11 +158,35 @@ class Moments:
         return self._view(live, state, tally, until)
 
     def _view(self, live: LiveRun, state: Any, tally: Any, until: int) -> Json:
-        moment = min(until, _now())
-        medians = live.medians or self._medians.of(live.state.view_part(RUN) or {})
-        view: Json = state.view(now=moment, tally=tally, stored=live.stored, medians=medians)
-        estimates.fill(view, moment)
+        looks = self._looks(live, tally, until)
+        view: Json = state.view(**looks)
+        if not _large(live):
+            estimates.fill(view, looks["now"])
         return view
+
+    def _looks(self, live: LiveRun, tally: Tally, until: int) -> Json:
+        """How a state at a moment is looked at: the arguments of its view."""
+        medians = live.medians or self._medians.of(live.state.view_part(RUN) or {})
+        return {"now": min(until, _now()), "tally": tally, "stored": live.stored, "medians": medians}
+
+
+def _large(live: LiveRun) -> bool:
+    return len(live.state.record.steps) > LARGE
+
+
+def _patch(parts: Iterable[Part], old: ViewPart, new: ViewPart) -> Json:
+    """The merge patch between two views, of the parts in which they may differ."""
+    patch: Json = {}
+    for part in sorted(parts):
+        before, after = old(part), new(part)
+        if part == RUN:
+            patch |= difference(before or {}, after or {})
+        elif before is None or after is None:
+            if before is not after:
+                patch.setdefault(SECTIONS[part[0]], {})[part[1]] = after
+        elif changed := difference(before, after):
+            patch.setdefault(SECTIONS[part[0]], {})[part[1]] = changed
+    return patch
 
 
 def _now() -> int:

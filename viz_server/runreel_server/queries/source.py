@@ -71,11 +71,11 @@ class Source:
     def graph(self, run: str, at: int | None = None, fold: str | Collection[str] | None = None) -> Json:
         """The laid-out graph, by the newest layout: `at` only says of when the states are."""
         live = self.live(run)
-        past = None if at is None else self.moments.at(live, at)
+        past = None if at is None else self.moments.at(live, at)["steps"]
         folds = (fold,) if isinstance(fold, str) else fold or ()
         with live.lock:
-            view = past or live.state.view()
-            return graph(live.state, view, folds)
+            present = {path: live.state.view_part(("step", path)) or {} for path in live.state.record.steps}
+            return graph(live.state, present, past or present, folds)
 
     # -- streams
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,12 +15,16 @@ from runreel import events as ev
 from runreel.codec import encode_data, payload
 from runreel.errors import CodecError
 from runreel.events import Event
-from runreel.state import Offset, RunState, Tally, corrected, offsets_of
+from runreel.state import RUN, Offset, Part, RunState, Tally, corrected, offsets_of
 from runreel.state.intervals import Intervals, add
 from runreel_server.queries.tails import Heard
 
 KEPT_BYTES: Final = 48 << 20
 """A run whose events are larger than this is read anew for each moment, so that memory stays bounded."""
+
+
+_OVERHEAD: Final = 1_000  # bytes of an entry beside its data, and of its part in the folds
+_CURSORS: Final = 2
 
 
 class _Times(msgspec.Struct):
@@ -50,15 +54,29 @@ class Cursor:
     def forward(self, entries: list[Entry], index: int) -> None:
         """Take in the entries up to `index`, which is not before the present one."""
         for entry in entries[self.index : index]:
-            self.state.apply(entry.event, entry.time if entry.received is None else entry.received)
-            if entry.event.type in ev.STREAMS:
-                self.tally.apply(entry.event)
+            self.take(entry)
         self.index = index
+
+    def take(self, entry: Entry) -> Iterable[Part]:
+        """Take in one entry; answers the parts of the view that it may have changed."""
+        touched = self.state.apply(entry.event, entry.time if entry.received is None else entry.received)
+        if entry.event.type in ev.STREAMS:
+            return (*touched, *self.tally.apply(entry.event))
+        return touched
+
+
+class Then(NamedTuple):
+    """A run at a moment: its fold, the cursor that made it, and the events of streams that were cut."""
+
+    state: RunState
+    tally: Tally
+    cursor: Cursor
+    cut: list[Event]
 
 
 class Story:
     """The events of one run in the order of their times. Grows by `hear`. Safe for threads: hold `lock` while using
-    what `at` answers.
+    what `at` and `both` answer.
 
     Args:
         run: the run's id.
@@ -76,8 +94,10 @@ class Story:
         self._keys: list[int] = []
         self._seen: dict[str, Intervals] = {}
         self._beats: set[str] = set()
-        self._cursor = Cursor(run, self.offsets)
         self._since: npt.NDArray[np.int64] | None = None
+        self._cursors: list[Cursor] = []
+        self._teller = Cursor(run, self.offsets)
+        self._touched: list[tuple[Part, ...]] = []  # of each entry that the teller has taken in
 
     def load(self, heard: Iterable[Heard]) -> bool:
         """Take in many events, in any order; answers whether they are all in. Of a run that is too large, none are."""
@@ -112,8 +132,10 @@ class Story:
             self._keys.insert(index, entry.time)
             self.version += 1
             self._since = None
-            if index < self._cursor.index:
-                self._cursor = Cursor(self.run, self.offsets)
+            self._cursors = [cursor for cursor in self._cursors if cursor.index <= index]
+            if index < self._teller.index:
+                del self._touched[index:]
+                self._teller = Cursor(self.run, self.offsets)
 
     def _new(self, event: Event) -> bool:
         if event.session is None:
@@ -136,33 +158,66 @@ class Story:
     def _restart(self) -> None:
         self.version += 1
         self._since = None
-        self._cursor = Cursor(self.run, self.offsets)
+        self._cursors = []
+        self._teller = Cursor(self.run, self.offsets)
+        self._touched = []
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        return self.size + len(self.entries) * _OVERHEAD
 
     def upto(self, until: int) -> int:
         """How many entries have their time at `until` or before."""
         return bisect_right(self._keys, until)
 
-    def before(self, moment: int) -> int:
-        """How many entries have their time before `moment`."""
-        return bisect_left(self._keys, moment)
+    def at(self, until: int) -> Then:
+        """The fold of what was at `until`: valid until the next call."""
+        return self._then(until, None)
 
-    def at(self, until: int) -> tuple[RunState, Tally]:
-        """The fold of what was at `until`: valid under `lock`, until the next call."""
-        index = self.upto(until)
-        if index < self._cursor.index:
-            self._cursor = Cursor(self.run, self.offsets)
-        self._cursor.forward(self.entries, index)
-        return self._cursor.state, self._cut(until, index)
+    def both(self, early: int, late: int) -> tuple[Then, Then, set[Part]]:
+        """The folds at two moments, and the parts of the view in which they may differ."""
+        first = self._then(early, None)
+        second = self._then(late, first.cursor)
+        parts = {part for touched in self._told(second.cursor.index)[first.cursor.index :] for part in touched}
+        for then in (first, second):
+            for event in then.cut:
+                parts |= (
+                    {("step", event.subject), ("series", event.subject)} if event.subject else {RUN, ("series", "")}
+                )
+        for session in first.state.stalled(early) ^ second.state.stalled(late):
+            parts.update(second.state.touched_by(session))
+        return first, second, parts | {RUN}
 
-    def _cut(self, until: int, index: int) -> Tally:
-        """The streams up to `until`: events that end later count with their rows that do not."""
-        part = list(self.straddling(until, index))
-        if not part:
-            return self._cursor.tally
-        tally = self._cursor.tally.copy()
-        for event in part:
-            tally.apply(event)
-        return tally
+    def _then(self, until: int, busy: Cursor | None) -> Then:
+        cursor = self._cursor(self.upto(until), busy)
+        cut = list(self.straddling(until, cursor.index))
+        tally = cursor.tally
+        if cut:  # events that end later count with their rows that do not
+            tally = tally.copy()
+            for event in cut:
+                tally.apply(event)
+        return Then(cursor.state, tally, cursor, cut)
+
+    def _cursor(self, index: int, busy: Cursor | None) -> Cursor:
+        """A cursor at `index`: the nearest one before it goes on, or a new one takes the place of the last."""
+        free = [cursor for cursor in self._cursors if cursor is not busy]
+        found = max((one for one in free if one.index <= index), key=lambda one: one.index, default=None)
+        if found is None:
+            if len(self._cursors) == _CURSORS:
+                self._cursors.remove(max(free, key=lambda one: one.index))
+            found = Cursor(self.run, self.offsets)
+            self._cursors.append(found)
+        found.forward(self.entries, index)
+        return found
+
+    def _told(self, index: int) -> list[tuple[Part, ...]]:
+        """What each of the first `index` entries has touched."""
+        self._teller.forward(self.entries, max(self._teller.index, min(len(self._touched), index)))
+        for entry in self.entries[len(self._touched) : index]:
+            self._touched.append(tuple(self._teller.take(entry)))
+            self._teller.index += 1
+        return self._touched[:index]
 
     def straddling(self, until: int, index: int) -> Iterator[Event]:
         """The events of streams from `index` on that have rows up to `until`, with those rows only."""
