@@ -1,0 +1,149 @@
+"""Values as people read them. `static/js/format.js` says the same in the browser; one table of cases tests both."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from runreel import ids
+
+MICRO = 1_000_000
+NOTHING = "–"
+
+# Controls and marks that turn the direction of text or hide in it: in a name they are shown, never obeyed.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def micros(time: Any) -> int | None:
+    """A moment in microseconds since 1970, from an ISO 8601 string or from microseconds; None where it is neither."""
+    if isinstance(time, bool) or time is None:
+        return None
+    if isinstance(time, (int, float)):
+        return int(time)
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * MICRO + since.microseconds
+
+
+def iso(time: int) -> str:
+    """Microseconds since 1970 as ISO 8601 UTC, with as many digits of the second as it takes."""
+    seconds, rest = divmod(time, MICRO)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:06d}Z" if rest else f"{text}Z"
+
+
+def clock(time: int | None) -> str:
+    """A moment as HH:MM:SS in this machine's zone (the browser says it again in its own)."""
+    if time is None:
+        return NOTHING
+    return datetime.fromtimestamp(time // MICRO).astimezone().strftime("%H:%M:%S")
+
+
+def day(time: int | None, now: int) -> str:
+    """A moment as HH:MM on the day of `now`, else as "20 Nov", with the year where it is another."""
+    if time is None:
+        return NOTHING
+    moment, today = (datetime.fromtimestamp(t // MICRO).astimezone() for t in (time, now))
+    if moment.date() == today.date():
+        return moment.strftime("%H:%M")
+    return f"{moment.day} {moment:%b}" + ("" if moment.year == today.year else f" {moment.year}")
+
+
+def span(seconds: float | None) -> str:
+    """A duration in seconds as m:ss, h:mm:ss or "3 d 4 h"; below ten seconds with a tenth where it has one."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    seconds = max(0.0, seconds)
+    whole = int(seconds)
+    if whole >= 172_800:
+        return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+    if whole >= 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def count(number: float | None) -> str:
+    """A whole number with its thousands parted."""
+    return NOTHING if number is None else f"{round(number):,}"
+
+
+def value(number: Any) -> str:
+    """A metric's value: whole numbers whole, else four significant digits; the non-finite ones by name."""
+    if number is None:
+        return NOTHING
+    if isinstance(number, str):
+        return {"Infinity": "∞", "-Infinity": "−∞"}.get(number, number)
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else ("∞" if number > 0 else "−∞")
+    size = abs(number)
+    if size >= 1e15 or 0 < size < 1e-4:
+        mantissa, exponent = f"{number:.3e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    elif number == int(number) or size >= 1000:
+        text = f"{round(number):,}"
+    else:
+        text = f"{number:.{max(0, 3 - max(0, math.floor(math.log10(size))))}f}" if size >= 1 else f"{number:.4f}"
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def size(number: float | None) -> str:
+    """Bytes in decimal units: 48 kB, 3.1 MB, 2.1 GB."""
+    if number is None:
+        return NOTHING
+    if number < 1000:
+        return f"{round(number)} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.5 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}" if number < 99.95 and unit != "kB" else f"{round(number):,} {unit}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a whole percentage; only what is all done says 100."""
+    return f"{min(99, math.floor(share * 100 + 0.5)) if share < 1 else 100} %"
+
+
+def name(text: Any) -> str:
+    """A name as text: what would turn its direction or hide in it is shown as `\\u202e`."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def step_name(path: str) -> str:
+    """A step's path as people read it: its names, `/` between them."""
+    return name("/".join(ids.split_path(path)))
+
+
+def param(given: Any) -> str:
+    """A parameter's value in one line."""
+    if isinstance(given, bool) or given is None:
+        return {True: "true", False: "false", None: "null"}[given]
+    if isinstance(given, (int, float)):
+        return value(given)
+    if isinstance(given, dict):
+        return ", ".join(f"{name(key)}: {param(one)}" for key, one in given.items())
+    if isinstance(given, (list, tuple)):
+        return ", ".join(param(one) for one in given)
+    return name(given)
+
+
+def cell(given: Any) -> str:
+    """A table's cell as it stands: no grouping, no rounding."""
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    if isinstance(given, float) and given.is_integer() and abs(given) < 1e15:
+        given = int(given)
+    return str(given).replace("-", "−", 1) if isinstance(given, (int, float)) else str(given)
+
+
+def plural(number: int, word: str) -> str:
+    """ "1 step", "2 steps"."""
+    return f"{count(number)} {word}" + ("" if number == 1 else "s")
