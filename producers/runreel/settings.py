@@ -92,6 +92,13 @@ SETTINGS: Final = (
     Setting("disabled", False, "Whether runreel does nothing at all.", switch),
     Setting("environment", True, "Whether a run tells its command, host, Python, commit and packages.", switch),
     Setting("topic_events", "runreel.events", "Topics of events, parted by commas; emitters use the first."),
+    Setting(
+        "topic_workspaces",
+        {},
+        "Which workspaces a topic of events may carry, TOPIC=WORKSPACE WORKSPACE, parted by commas; one that is not "
+        "named carries all. Events that a topic may not carry are dead letters.",
+        pairs,
+    ),
     Setting("topic_blobs", "runreel.blobs", "Topic of artifact bytes."),
     Setting("topic_runs", "runreel.runs", "Topic of run summaries (compacted)."),
     Setting("topic_views", "runreel.views", "Topic of visualization requests."),
@@ -153,6 +160,7 @@ class Settings:
     disabled: bool
     environment: bool
     topic_events: str
+    topic_workspaces: dict[str, str]
     topic_blobs: str
     topic_runs: str
     topic_views: str

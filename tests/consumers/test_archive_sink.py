@@ -90,6 +90,19 @@ def test_a_misplaced_message_goes_to_its_keys_partition_as_it_is(store: Director
     assert Reader(store).end()["runreel.events", place.partition].offset == 1
 
 
+def test_an_event_of_a_workspace_that_its_topic_may_not_carry_is_buried(store: DirectoryStore) -> None:
+    letters = Letters()
+    chosen = settings(topic_workspaces={"runreel.events": "team other"})
+    sink = ArchiveSink(chosen, store, letters)
+    sink.opened(PLACE, 1, 0)
+    mine, foreign = Speaker(workspace="team"), Speaker(workspace="else")
+    sink.add(PLACE, [Kept(codec.encode(one.param(1)), at) for at, one in enumerate((mine, foreign))])
+    sink.flush(Deadline(30))
+    (letter,) = letters.sent
+    assert b"workspace 'else' may not be said" in dict(letter["headers"])["runreel-reason"]
+    assert list(Reader(store).runs()) == [mine.run]
+
+
 def test_a_heartbeat_needs_no_seq(store: DirectoryStore) -> None:
     speaker = Speaker()
     beat = msgspec.structs.replace(

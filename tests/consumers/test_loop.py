@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from archiving import Speaker, produce, running, settings
 from native import Kafka
@@ -154,3 +154,73 @@ def test_while_the_store_is_away_nothing_is_committed_and_all_is_stored_when_it_
         flaky.away = False
         wait_for(lambda: stored(store, speaker) == 60)
     assert committed(chosen) == 60
+
+
+def test_partitions_that_were_added_in_place_lose_nothing(chosen, store):
+    speakers = [Speaker() for _ in range(10)]
+    client = AdminClient({"bootstrap.servers": chosen.kafka})
+    with running(archive(chosen, store)):
+        produce(chosen.kafka, chosen.topic_events, [e for s in speakers for e in s.mixture(20)])
+        wait_for(lambda: stored(store, *speakers) == 200)
+        grown = client.create_partitions([NewPartitions(chosen.topic_events, 7)])[chosen.topic_events]
+        assert grown.exception(30) is None
+        wait_for(lambda: len(client.list_topics(chosen.topic_events).topics[chosen.topic_events].partitions) == 7)
+        produce(chosen.kafka, chosen.topic_events, [e for s in speakers for e in s.mixture(20)])
+        wait_for(lambda: stored(store, *speakers) == 400, 60)
+    (epoch,) = Reader(store)._log.epochs.all()
+    assert (epoch.partitions, epoch.grown) == (3, (7,))
+
+
+def test_what_cannot_be_taken_arrives_among_the_dead_before_its_offset_is_committed(chosen, store):
+    speaker = Speaker()
+    producer = Producer({"bootstrap.servers": chosen.kafka})
+    producer.produce(chosen.topic_events, b"\x00 no event", key=b"k", headers={"h": b"v"}, partition=0)
+    assert producer.flush(30) == 0
+    produce(chosen.kafka, chosen.topic_events, speaker.mixture(5))
+    with running(archive(chosen, store)):
+        wait_for(lambda: committed(chosen) == 6)
+    listener = Consumer({"bootstrap.servers": chosen.kafka, "group.id": chosen.group, "auto.offset.reset": "earliest"})
+    listener.assign([TopicPartition(chosen.topic_dead, 0, 0)])
+    letter = listener.poll(30)
+    listener.close()
+    assert (letter.value(), letter.key()) == (b"\x00 no event", b"k")
+    headers = dict(letter.headers())
+    assert headers["h"] == b"v"
+    assert headers["runreel-reason"].startswith(b"not an event of the contract")
+
+
+def test_a_misplaced_run_is_brought_together_in_its_own_partition(chosen, store):
+    speaker = Speaker()
+    said = speaker.mixture(30)
+    for partition in range(3):
+        produce(chosen.kafka, chosen.topic_events, said[partition * 10 : partition * 10 + 10], partition)
+    with running(archive(chosen, store)):
+        wait_for(lambda: stored(store, speaker) == 30)
+    assert [row.event for row in Reader(store).rows(speaker.run)] == said
+    assert len({row.position.partition for row in Reader(store).rows(speaker.run)}) == 1
+
+
+class Losing(Loop):
+    """A member that loses its partitions as soon as it holds all ten messages."""
+
+    lost = False
+
+    def _turn(self) -> None:
+        super()._turn()
+        if sum(self._next.values()) == 10:
+            self._on_lost(self._consumer, [TopicPartition(place.topic, place.partition) for place in self._next])
+            self.lost = True
+
+
+def test_a_member_that_lost_its_partitions_commits_nothing_of_them(chosen, store):
+    """Another one may be ahead already: a late commit would turn it back."""
+    speaker, slow = Speaker(), chosen.replace(flush_seconds=3600.0)
+    produce(chosen.kafka, chosen.topic_events, speaker.mixture(10))
+    sink = ArchiveSink(slow, store, Outbox(slow, slow.kafka))
+    loop = Losing(sink, slow, slow.kafka, TopicIds(admin(slow, slow.kafka)))
+    with running(loop):
+        wait_for(lambda: loop.lost)
+    assert committed(chosen) == 0
+    assert stored(store, speaker) == 0
+    with running(archive(chosen, store)):
+        wait_for(lambda: stored(store, speaker) == 10)

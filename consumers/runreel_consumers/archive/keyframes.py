@@ -26,14 +26,19 @@ class Keyframes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._written: dict[str, list[str]] = {}
 
     def put(self, workspace: str, run: str, upto: Position, keyframe: bytes) -> None:
         """Keep one, and let go of those before the newest two."""
         folder = self._folder(workspace, run)
         key = f"{folder}{upto}"
         self._store.put(key, keyframe)
-        kept = sorted({key, *(info.key for info in self._store.list(folder))})
+        known = self._written.get(folder)
+        if known is None:  # what others left is looked up once
+            known = [info.key for info in self._store.list(folder)]
+        kept = sorted({key, *known})
         self._store.delete(kept[:-_NEWEST])
+        self._written[folder] = kept[-_NEWEST:]
 
     def get(self, workspace: str, run: str) -> tuple[Position, bytes] | None:
         """The newest one of a run; None where there is none."""
@@ -51,7 +56,9 @@ class Keyframes:
 
     def drop(self, workspace: str, run: str) -> None:
         """Let go of all of a run's."""
-        self._store.delete([info.key for info in self._store.list(self._folder(workspace, run))])
+        folder = self._folder(workspace, run)
+        self._written.pop(folder, None)
+        self._store.delete([info.key for info in self._store.list(folder)])
 
     def _newest(self, folder: str) -> tuple[Position, bytes] | None:
         for key in sorted((info.key for info in self._store.list(folder)), reverse=True):

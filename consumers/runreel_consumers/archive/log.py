@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -18,7 +18,6 @@ from runreel_consumers.archive.layout import Segment, cover, segments
 from runreel_consumers.archive.positions import Epoch, Epochs, Position
 from runreel_consumers.archive.segment import Index, Span
 from runreel_consumers.archive.tombstones import Tombstones
-from runreel_consumers.partitions import partition_of
 from runreel_consumers.store import Store
 
 T = TypeVar("T")
@@ -97,19 +96,20 @@ class Log:
             beyond = pruned if beyond is None else max(beyond, pruned)
         pieces: list[Piece] = []
         for epoch in self.epochs.all():
-            partition = partition_of(run, epoch.partitions)
-            floor, high = _bounds(epoch.ordinal, partition, beyond, upto)
-            listed = covers.get((epoch.ordinal, partition))
-            if listed is None:
-                listed = covers[epoch.ordinal, partition] = self.cover(epoch, partition)
-            found = [segment for segment in listed if segment.last >= floor and segment.first <= high]
-            low = floor
-            for each, index in zip(found, self.indexes(found), strict=True):
-                span = index.runs.get(run)
-                if span is not None and span.last >= low and span.first <= high:
-                    pieces.append(Piece(each, span, low, high))
-                low = max(low, each.last + 1)
+            for partition in epoch.places(run):
+                low, high = _bounds(epoch.ordinal, partition, beyond, upto)
+                listed = covers.get((epoch.ordinal, partition))
+                if listed is None:
+                    listed = covers[epoch.ordinal, partition] = self.cover(epoch, partition)
+                pieces += self._pieces(run, [one for one in listed if one.last >= low and one.first <= high], low, high)
         return pieces
+
+    def _pieces(self, run: str, found: Sequence[Segment], low: int, high: int) -> Iterator[Piece]:
+        for each, index in zip(found, self.indexes(found), strict=True):
+            span = index.runs.get(run)
+            if span is not None and span.last >= low and span.first <= high:
+                yield Piece(each, span, low, high)
+            low = max(low, each.last + 1)
 
     def read(
         self, pieces: Iterable[Piece], kinds: Sequence[int], columns: Sequence[str] | None = None

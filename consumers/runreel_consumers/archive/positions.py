@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from runreel.errors import NotFound
-from runreel_consumers.store import Store
+from runreel_consumers.partitions import partition_of
+from runreel_consumers.store import Info, Store
 
 EPOCHS: Final = "epochs/"
 CLAIMS: Final = "claims/"
@@ -45,17 +46,36 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """One life of one topic: from its creation to its deletion."""
+    """One life of one topic: from its creation to its deletion.
+
+    Attributes:
+        ordinal: its number.
+        id: the topic's id.
+        topic: the topic's name.
+        partitions: how many it had when it was registered.
+        grown: to how many it was grown since. That moves keys and should not be done, but loses nothing.
+    """
 
     ordinal: int
     id: str
     topic: str
     partitions: int
+    grown: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many partitions it has now."""
+        return self.grown[-1] if self.grown else self.partitions
+
+    def places(self, run: str) -> list[int]:
+        """The partitions in which a run may lie: one, unless the topic was grown."""
+        return sorted({partition_of(run, count) for count in (self.partitions, *self.grown)})
 
 
 class _Kept(msgspec.Struct):
     topic: str
     partitions: int
+    grown: tuple[int, ...] = ()
 
 
 class Epochs:
@@ -68,7 +88,7 @@ class Epochs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, Epoch] = {}
+        self._known: dict[str, tuple[Info, Epoch]] = {}
 
     def all(self) -> list[Epoch]:
         """All epochs, the oldest first; of two ordinals for one id the lower one."""
@@ -77,13 +97,14 @@ class Epochs:
             ordinal, _, name = info.key.removeprefix(EPOCHS).partition("-")
             if name in lowest:
                 continue
-            if name not in self._known or self._known[name].ordinal != int(ordinal):
+            if name not in self._known or self._known[name][0] != info:
                 try:
                     kept = msgspec.json.decode(self._store.get(info.key), type=_Kept)
                 except NotFound:
                     continue
-                self._known[name] = Epoch(int(ordinal), name, kept.topic, kept.partitions)
-            lowest[name] = self._known[name]
+                epoch = Epoch(int(ordinal), name, kept.topic, kept.partitions, kept.grown)
+                self._known[name] = (info, epoch)
+            lowest[name] = self._known[name][1]
         return sorted(lowest.values(), key=lambda epoch: epoch.ordinal)
 
     def find(self, topic_id: str) -> Epoch | None:
@@ -91,11 +112,15 @@ class Epochs:
         return next((epoch for epoch in self.all() if epoch.id == topic_id), None)
 
     def register(self, topic_id: str, topic: str, partitions: int) -> Epoch:
-        """The epoch of a topic's id; made where there is none."""
+        """The epoch of a topic's id; made where there is none, and told of partitions that were added."""
         while True:
             found = self.find(topic_id)
-            if found is not None:
+            if found is not None and partitions <= found.count:
                 return found
+            if found is not None:
+                grown = _Kept(topic, found.partitions, (*found.grown, partitions))
+                self._store.put(f"{EPOCHS}{found.ordinal:08d}-{topic_id}", msgspec.json.encode(grown))
+                continue
             taken = [int(info.key.removeprefix(CLAIMS).partition("-")[0]) for info in self._store.list(CLAIMS)]
             # Two that claim the same ordinal both give way: the next try must not be the same for both.
             ordinal = max(taken, default=-1) + 1 + (random.randrange(4) if self._contested(taken) else 0)

@@ -152,7 +152,7 @@ class Reader:
             epochs = {topic: by_id[name] for topic, name in topic_ids.items() if name in by_id}
         ends = {}
         for topic, epoch in epochs.items():
-            for number in range(epoch.partitions):
+            for number in range(epoch.count):
                 end = contiguous(self._log.cover(epoch, number))
                 ends[topic, number] = Position(epoch.ordinal, number, end or 0)
         return ends

@@ -60,6 +60,7 @@ class ArchiveSink:
         self.counts: Counter[str] = Counter()
         """Since the start: `events`, `bytes`, `dead`, `misplaced`, `holes`, `segments`."""
         self._dead_topic = settings.topic_dead
+        self._carried = {topic: frozenset(names.split()) for topic, names in settings.topic_workspaces.items()}
         self._store, self._outbox, self._followers = store, outbox, followers
         self._epochs = Epochs(store)
         self._places: dict[Place, _Held] = {}
@@ -92,11 +93,14 @@ class ArchiveSink:
         held = self._places[place]
         mine, partitions = place.partition, held.partitions
         events, offsets, received = held.events, held.offsets, held.received
+        carried = self._carried.get(place.topic)
         size = 0
         for message in messages:
             value = message.value()
             try:
                 event = _taken(value)
+                if carried is not None and event.workspace not in carried:
+                    raise CodecError(f"workspace {event.workspace!r} may not be said in topic {place.topic}")
             except CodecError as error:
                 self.counts["dead"] += 1
                 bury(self._outbox, self._dead_topic, message, str(error))

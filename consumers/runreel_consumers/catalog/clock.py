@@ -57,8 +57,7 @@ def decide(live: Live, now: int) -> Event | None:
         live: the run.
         now: microseconds since 1970.
     """
-    standing = rules.run(live.state.index)
-    if standing.end is not None:
+    if now < live.heard + int(GRACE_DECLARED * _SECOND) or rules.run(live.state.index).end is not None:
         return None
     grace = _grace(live)
     if grace is not None and now >= live.heard + int(grace * _SECOND):

@@ -106,7 +106,7 @@ class Catalog(Follower):
         place = (epoch.ordinal, partition)
         covers: Covers = {}
         for run in list(self._keyframes.runs()):
-            if run in self._runs or partition_of(run, epoch.partitions) != partition:
+            if run in self._runs or partition_of(run, epoch.count) != partition:
                 continue
             live = self._loader.load(run, epoch.topic, covers=covers)
             if live.topic == epoch.topic:
@@ -230,7 +230,7 @@ class Catalog(Follower):
             encode(event),
             key=event.run.encode(),
             headers=[("content-type", b"application/cloudevents+json")],
-            partition=partition_of(event.run, epoch.partitions),
+            partition=partition_of(event.run, epoch.count),
         )
 
     def _tell(self, watched: _Watched) -> None:

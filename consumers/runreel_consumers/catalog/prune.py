@@ -33,7 +33,7 @@ def end_of(log: Log, run: str, topic_ends: dict[tuple[str, int], int]) -> Positi
         raise NotFound(f"no run {run} in the archive")
     topic = next(epoch.topic for epoch in epochs if epoch.ordinal == pieces[-1].segment.epoch)
     newest = max((epoch for epoch in epochs if epoch.topic == topic), key=lambda epoch: epoch.ordinal)
-    partition = partition_of(run, newest.partitions)
+    partition = partition_of(run, newest.count)
     stored = max((segment.last for segment in log.cover(newest, partition)), default=-1)
     return Position(newest.ordinal, partition, max(stored, topic_ends.get((newest.topic, partition), 0) - 1))
 
