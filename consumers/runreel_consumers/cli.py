@@ -185,7 +185,7 @@ def import_(file: BinaryIO) -> None:
 @click.option("--speed", default="1", show_default=True, help="Seconds of the run in one of yours, or `max`.")
 @click.option("--from", "start", help="Begin there: a time (ISO 8601), or seconds since the run's start.")
 @click.option("--until", help="End there: likewise.")
-@click.option("--to", type=click.Choice(["terminal", "kafka"]), default="terminal", show_default=True)
+@click.option("--to", type=click.Choice(["terminal", "kafka"]), default="terminal", show_default=True, help="Where.")
 @click.option("--as", "new", help="With --to kafka, the new run's id. The same one again repeats nothing.")
 def replay(run: str, speed: str, start: str | None, until: str | None, to: str, new: str | None) -> None:
     """Play the stored events of RUN again: any unique end of a run's id, or `last`.

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import webbrowser
 from pathlib import Path
 
 import click
@@ -47,11 +43,12 @@ def serve(host: str | None, port: int | None) -> None:
 
     Without Kafka it shows what the archive has, and nothing moves.
     """
-    from runreel_consumers.checks import require_kafka, require_store, require_topics
     from runreel_server import application_of, web
-    from runreel_server.services import Services
 
     settings = Settings({"host": host, "port": port})
+    from runreel_consumers.checks import require_kafka, require_store, require_topics
+    from runreel_server.services import Services
+
     hub = None if settings.store else Hub.find(settings)
     require_store(settings)
     if settings.kafka:
@@ -82,48 +79,9 @@ def demo(
     """Run a real ETL over the flights of New York, 2013, and watch it.
 
     Everything runs on this machine, unless RUNREEL_KAFKA is set: then the steps speak to that Kafka, and the page is
-    that of the server at RUNREEL_URL.
+    that of the server at RUNREEL_URL. Where `runreel up` runs already, its page shows the run.
     """
-    from runreel_server.demo import source
+    from runreel_server.demo import place
 
-    source.folder()  # says at once what to install
     settings = Settings({"host": host, "port": port})
-    if settings.kafka:
-        click.echo(f"the page: {settings.url or 'set RUNREEL_URL to have a link, or start `runreel serve`'}")
-        return run_demo(quick=quick, fail=fail)
-    return _alone(settings, data, quick=quick, fail=fail, leave=leave, browser=not no_browser)
-
-
-def run_demo(*, quick: bool, fail: bool) -> int:
-    """Run the pipeline as a process of its own, as a user's would be; answers its exit code."""
-    options = [name for name, chosen in (("--quick", quick), ("--fail", fail)) if chosen]
-    return subprocess.run(
-        [sys.executable, "-m", "runreel_server.demo.pipeline", "run", *options], check=False
-    ).returncode
-
-
-def _alone(settings: Settings, data: Path | None, *, quick: bool, fail: bool, leave: bool, browser: bool) -> int:
-    from runreel_server import web
-    from runreel_server.up import machine
-
-    with machine(settings, data) as running:
-        hub = running.hub
-        web.announce(settings, hub.url)
-        click.echo(f"the page: {hub.url}")
-        server = threading.Thread(target=running.serve, name="runreel-web", daemon=True)
-        server.start()
-        try:
-            running.listening()
-            if browser:
-                webbrowser.open(hub.url)
-            code = run_demo(quick=quick, fail=fail)
-            click.echo(f"the data: {hub.store.removeprefix('dir:')}")
-            if not leave:
-                click.echo("serving until Ctrl-C; `runreel up` finds the run again")
-                server.join()
-        except KeyboardInterrupt:
-            code = 0
-        finally:
-            running.stop()
-            server.join(web.GRACE_SECONDS + 1)
-    return code
+    return place.run(settings, data, quick=quick, fail=fail, leave=leave, browser=not no_browser)

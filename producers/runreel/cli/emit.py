@@ -42,7 +42,14 @@ def _run_id(_context: click.Context, _parameter: click.Parameter, value: str | N
     return value
 
 
-run_option = click.option("--run", envvar=RUN, required=True, callback=_run_id, help=f"The run's id. Default: {RUN}.")
+def _some_run(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    found = _run_id(context, parameter, value)
+    if not found:
+        raise click.UsageError(f"which run? eval what `runreel emit start` prints, set {RUN}, or give --run")
+    return found
+
+
+run_option = click.option("--run", envvar=RUN, callback=_some_run, help=f"The run's id. Default: {RUN}.")
 step_option = click.option("--step", envvar=STEP, help=f"The step's path. Default: {STEP}.")
 execution_option = click.option("--execution", envvar=EXECUTION, help=f"The attempt of the step. Default: {EXECUTION}.")
 
@@ -199,9 +206,9 @@ def step(
 
 @command.command("progress")
 @click.argument("done", type=float)
-@click.option("--total", type=float)
-@click.option("--unit")
-@click.option("--message")
+@click.option("--total", type=float, help="Of how many.")
+@click.option("--unit", help="What they are.")
+@click.option("--message", help="A word about it.")
 @run_option
 @step_option
 @execution_option
@@ -305,7 +312,7 @@ class _LastWord(Session):
 
 
 @command.command("finish")
-@click.option("--state", type=click.Choice(STATES), default="SUCCEEDED", show_default=True)
+@click.option("--state", type=click.Choice(STATES), default="SUCCEEDED", show_default=True, help="How it ended.")
 @click.option("--error", help="Why it failed.")
 @click.option("--this-step", is_flag=True, help=f"End the step of {STEP} and {EXECUTION} rather than the run.")
 @run_option

@@ -10,10 +10,10 @@ LONGEST: Final = 16 << 20
 
 
 class Lines:
-    """Cuts what comes into lines: at `\\n`, `\\r\\n`, and at `\\r`.
+    """Cuts what comes into lines: at `\\n`, at `\\r\\n`, and at `\\r`.
 
-    A piece that a carriage return ends is a line that keeps it, so that a reader may overwrite it as a terminal does;
-    one of nothing else is passed over. A `\\r` at the end of what came may be half of a `\\r\\n`, and waits.
+    What a carriage return ends is a line that keeps it, so that a reader may overwrite it as a terminal does; nothing
+    between two of them is no line. Those at the end of what came may be part of a line's end, and wait.
     """
 
     def __init__(self) -> None:
@@ -32,18 +32,18 @@ class Lines:
             yield from self._keep(rest)
             return
         for line in whole:
-            yield from _overwritten(line.removesuffix(b"\r"))
-        end = rest.rfind(b"\r", 0, -1) + 1
-        for piece in rest[:end].split(b"\r"):
-            if piece:
-                yield piece + b"\r"
+            yield from _overwritten(line)
+        end = rest.rstrip(b"\r").rfind(b"\r") + 1
+        yield from (piece + b"\r" for piece in rest[:end].split(b"\r") if piece)
         yield from self._keep(rest[end:])
 
     def end(self) -> Iterator[bytes]:
         """What is left when nothing more comes."""
         rest = self._joined()
-        if rest:
-            yield from _overwritten(rest)
+        *before, last = rest.split(b"\r")
+        yield from (piece + b"\r" for piece in before if piece)
+        if last:
+            yield last
 
     def _waits(self) -> bool:
         return bool(self._parts) and self._parts[-1].endswith(b"\r")
@@ -66,10 +66,9 @@ class Lines:
 
 def _overwritten(line: bytes) -> Iterator[bytes]:
     """A line, and before it the pieces that it overwrote."""
-    *before, last = line.split(b"\r")
+    *before, last = line.rstrip(b"\r").split(b"\r")
     yield from (piece + b"\r" for piece in before if piece)
-    if last or not before:
-        yield last
+    yield last
 
 
 def _character(text: bytes, most: int) -> int:
