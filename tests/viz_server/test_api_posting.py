@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,15 @@ def test_other_media_types_and_sizes_are_refused_with_what_is_taken(client: Flas
     huge = post(client, b" " * (MOST_BYTES + 1))
     assert huge.status_code == 413
     assert str(MOST_BYTES) in huge.get_json(force=True)["detail"]
+
+
+def test_a_body_may_come_in_chunks_of_which_nobody_said_the_length(client: FlaskClient, topic: Any) -> None:
+    chunked = {"wsgi.input": io.BytesIO(json.dumps(PLAIN).encode()), "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = client.post("/api/v1/events", content_type=CONTENT_TYPE, environ_overrides=chunked)
+    assert answer.status_code == 200
+    assert decode(topic(1)[0].value()).id == PLAIN["id"]
+    endless = {"wsgi.input": io.BytesIO(b" " * (MOST_BYTES + 2)), "HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.post("/api/v1/events", content_type=CONTENT_TYPE, environ_overrides=endless).status_code == 413
 
 
 def test_without_kafka_nothing_is_acknowledged(tmp_path: Path) -> None:

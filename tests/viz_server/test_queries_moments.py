@@ -155,8 +155,23 @@ def test_a_run_too_large_to_keep_tells_the_same_past(server: Server, monkeypatch
     moment = events[len(events) // 2].time
     kept = source_of(server).state(RUN, moment)
     again.tell(events[-4:])
-    monkeypatch.setattr("runreel_server.queries.stories.KEPT_BYTES", 100)
+    for module in ("stories", "moments"):
+        monkeypatch.setattr(f"runreel_server.queries.{module}.MOST_BYTES", 100)
     assert source_of(again).state(RUN, moment) == kept
+
+
+def test_a_story_that_grows_too_large_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [event for event in random_run(random.Random(3), steps=8) if event.type != ev.HEARTBEAT]
+    server.archive(events[:10])
+    source, live = source_of(server), source_of(server).live(RUN)
+    source.state(RUN, events[5].time)
+    assert len(live.listeners) == 2  # the series', and the story's
+    for module in ("stories", "moments"):
+        monkeypatch.setattr(f"runreel_server.queries.{module}.MOST_BYTES", 2_000)
+    server.tell(events[10:])
+    state = source.state(RUN, events[-1].time + 1000 * SECOND)
+    assert state["events"] == len(events)
+    assert len(live.listeners) == 1
 
 
 def test_a_state_says_when_it_will_end(server: Server) -> None:

@@ -43,6 +43,7 @@ def create_app(services: Services) -> Flask:
     pages.register(app, source)
     probes.shorten(app, source.names)
     api.install(app)
+    app.wsgi_app = api.with_chunks(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.extensions["runreel"] = {"source": source, "metrics": metrics}
     return app
 

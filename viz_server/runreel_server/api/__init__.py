@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
@@ -16,7 +16,10 @@ from runreel_server.problems import Problem
 from runreel_server.queries.posting import Post
 from runreel_server.queries.source import Source
 
-__all__ = ["blueprint", "install", "routes_of"]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["blueprint", "install", "routes_of", "with_chunks"]
 
 
 def routes_of(source: Source, post: Post, claims: Any) -> list[Route]:
@@ -63,3 +66,14 @@ def _authorize(token: str) -> None:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise Problem(401, "writing needs the server's token: send `Authorization: Bearer` and RUNREEL_TOKEN's value")
+
+
+def with_chunks(application: WSGIApplication) -> WSGIApplication:
+    """An application that takes bodies whose length nobody said: the server in front of it ends them."""
+
+    def serve(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            environ["wsgi.input_terminated"] = True
+        return application(environ, start)
+
+    return serve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from runreel.state import RunState
@@ -14,19 +14,23 @@ Json = dict[str, Any]
 _ABSENT: Final = {"state": "PENDING"}
 
 
-def graph(state: RunState, present: Json, shown: Json, folds: Collection[str]) -> Json:
-    """The layout of a state's steps: a pure function of them in stamp order.
+def in_order(state: RunState) -> list[tuple[str, str]]:
+    """The steps of a state in stamp order: the event that declared each (`""` where none did), and its path."""
+    return [(event, path) for _, event, path in sorted((*_place(state, path), path) for path in state.record.steps)]
+
+
+def graph(order: Iterable[tuple[str, str]], present: Json, shown: Json, folds: Collection[str]) -> Json:
+    """The layout of a run's steps: a pure function of them in stamp order.
 
     Args:
-        state: the fold that has all steps to show.
-        present: its steps as a view has them; they make the layout.
+        order: what `in_order` answers.
+        present: the steps as the newest view has them; they make the layout.
         shown: the steps whose states are counted in the nodes; those that are not there (yet) are PENDING.
         folds: `all`, `none`, or the ids of what is unfolded; nothing means `all`.
     """
-    placed = sorted((*_place(state, path), path) for path in present)
     steps = [
         Step(path, tuple(present[path]["parents"]), (shown.get(path) or _ABSENT)["state"], event or None)
-        for _, event, path in placed
+        for event, path in order
     ]
     return layout(steps, _fold(folds))
 

@@ -17,7 +17,7 @@ from runreel_server.feed import LiveRun
 from runreel_server.queries import estimates
 from runreel_server.queries.medians import Medians
 from runreel_server.queries.patches import difference
-from runreel_server.queries.stories import Story, Then, passed
+from runreel_server.queries.stories import MOST_BYTES, Story, Then, passed
 from runreel_server.queries.tails import Heard, Tails
 
 KEPT_BYTES: Final = 96 << 20
@@ -48,7 +48,7 @@ class Moments:
         self._reader, self._tails, self._medians = reader, tails, medians
         self._lock = threading.Lock()
         self._stories: WeakKeyDictionary[LiveRun, Story] = WeakKeyDictionary()
-        self._order: OrderedDict[str, LiveRun] = OrderedDict()
+        self._used: WeakKeyDictionary[LiveRun, float] = WeakKeyDictionary()
         self._views: OrderedDict[tuple[str, int, int], Json] = OrderedDict()
 
     def now(self, live: LiveRun) -> Json:
@@ -99,21 +99,21 @@ class Moments:
         """All events of a run, kept current by the tail; None where they are too many to be kept."""
         with self._lock:
             story = self._stories.get(live)
-            if story is not None:
-                self._order.move_to_end(live.run)
         if story is None:
             story = Story(live.run)
             with live.lock:  # what is said from here on comes by `hear`, what was said before by `load`
                 live.listeners.append(story.hear)
-            kept = story.load(self.heard(live.run))
-            if not kept:
-                live.listeners.remove(story.hear)
-                story = Story("")
-            with self._lock:
-                self._stories[live] = story
-                self._order[live.run] = live
-                self._shrink()
-        return story if story.run else None
+            story.load(self.heard(live.run))
+        if story.size > MOST_BYTES and story.hear in live.listeners:
+            live.listeners.remove(story.hear)
+            story = Story(live.run)
+            story.size = MOST_BYTES + 1
+        story.settle()
+        with self._lock:
+            self._stories[live] = story
+            self._used[live] = time.monotonic()
+            self._shrink()
+        return story if story.size <= MOST_BYTES else None
 
     def heard(self, run: str, types: frozenset[str] | None = None) -> Iterator[Heard]:
         """All events of a run, in any order; those that the archive and the tail both have come twice."""
@@ -145,11 +145,12 @@ class Moments:
         return min(times), max(times)
 
     def _shrink(self) -> None:
-        while sum(story.weight for story in self._stories.values()) > KEPT_BYTES and len(self._order) > 1:
-            _, live = self._order.popitem(last=False)
-            story = self._stories.pop(live, None)
-            if story is not None and story.hear in live.listeners:
-                live.listeners.remove(story.hear)
+        """Let go of the stories that were used longest ago, all but the last one."""
+        while len(self._stories) > 1 and sum(story.weight for story in self._stories.values()) > KEPT_BYTES:
+            oldest = min(self._stories, key=lambda live: self._used[live])
+            story = self._stories.pop(oldest)
+            if story.hear in oldest.listeners:
+                oldest.listeners.remove(story.hear)
 
     def _passed(self, live: LiveRun, until: int) -> Json:
         structure = [row.event for row in self._reader.structure(live.run)]

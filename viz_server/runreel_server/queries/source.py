@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runreel.errors import NotFound
 from runreel_server.feed import LiveRun
 from runreel_server.queries.artifacts import ArtifactQuery
-from runreel_server.queries.graphs import graph
+from runreel_server.queries.graphs import graph, in_order
 from runreel_server.queries.lines import LineQuery, Wanted
 from runreel_server.queries.lists import ListQuery, Query
 from runreel_server.queries.medians import Medians
@@ -75,7 +75,8 @@ class Source:
         folds = (fold,) if isinstance(fold, str) else fold or ()
         with live.lock:
             present = {path: live.state.view_part(("step", path)) or {} for path in live.state.record.steps}
-            return graph(live.state, present, past or present, folds)
+            order = in_order(live.state)
+        return graph(order, present, past or present, folds)
 
     # -- streams
 

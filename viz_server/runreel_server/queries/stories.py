@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +20,7 @@ from runreel.state import RUN, Offset, Part, RunState, Tally, corrected, offsets
 from runreel.state.intervals import Intervals, add
 from runreel_server.queries.tails import Heard
 
-KEPT_BYTES: Final = 48 << 20
+MOST_BYTES: Final = 48 << 20
 """A run whose events are larger than this is read anew for each moment, so that memory stays bounded."""
 
 
@@ -76,7 +77,7 @@ class Then(NamedTuple):
 
 class Story:
     """The events of one run in the order of their times. Grows by `hear`. Safe for threads: hold `lock` while using
-    what `at` and `both` answer.
+    what `at` and `both` answer, and `entries`.
 
     Args:
         run: the run's id.
@@ -92,6 +93,7 @@ class Story:
         self.offsets: dict[str, Offset] = {}
         self.entries: list[Entry] = []
         self._keys: list[int] = []
+        self._waiting: deque[Event] = deque()
         self._seen: dict[str, Intervals] = {}
         self._beats: set[str] = set()
         self._since: npt.NDArray[np.int64] | None = None
@@ -100,14 +102,14 @@ class Story:
         self._touched: list[tuple[Part, ...]] = []  # of each entry that the teller has taken in
 
     def load(self, heard: Iterable[Heard]) -> bool:
-        """Take in many events, in any order; answers whether they are all in. Of a run that is too large, none are."""
+        """Take in many events, in any order; answers whether it did: none where they are larger than `MOST_BYTES`."""
         with self.lock:
             new: list[Heard] = []
             for event, received in heard:
                 if self._new(event):
                     new.append((event, received))
                     self.size += len(event.data)
-                    if self.size > KEPT_BYTES:
+                    if self.size > MOST_BYTES:
                         return False
             whole = [(entry.event, entry.received) for entry in self.entries] + new
             self.offsets = offsets_of(event for event, _ in whole)
@@ -117,25 +119,32 @@ class Story:
             return True
 
     def hear(self, event: Event) -> None:
-        """Take in an event of the tail."""
+        """Note an event of the tail; takes its place when the story is next asked. Never waits."""
+        self.size += len(event.data)
+        self._waiting.append(event)
+
+    def settle(self) -> None:
+        """Put in place what was heard."""
         with self.lock:
-            if event.run != self.run or not self._new(event):
-                return
-            self.size += len(event.data)
-            if event.type == ev.SESSION_OFFSET:  # its session's times move: rare, so all is put in order again
-                self.entries.append(self._entry(event, None))
-                self.load(())
-                return
-            entry = self._entry(event, None)
-            index = bisect_right(self._keys, entry.time)
-            self.entries.insert(index, entry)
-            self._keys.insert(index, entry.time)
-            self.version += 1
-            self._since = None
-            self._cursors = [cursor for cursor in self._cursors if cursor.index <= index]
-            if index < self._teller.index:
-                del self._touched[index:]
-                self._teller = Cursor(self.run, self.offsets)
+            while self._waiting:
+                self._place(self._waiting.popleft())
+
+    def _place(self, event: Event) -> None:
+        if event.run != self.run or not self._new(event):
+            return
+        entry = self._entry(event, None)
+        index = bisect_right(self._keys, entry.time)
+        self.entries.insert(index, entry)
+        if event.type == ev.SESSION_OFFSET:  # its session's times move: rare, so all is put in order again
+            self.load(())
+            return
+        self._keys.insert(index, entry.time)
+        self.version += 1
+        self._since = None
+        self._cursors = [cursor for cursor in self._cursors if cursor.index <= index]
+        if index < self._teller.index:
+            del self._touched[index:]
+            self._teller = Cursor(self.run, self.offsets)
 
     def _new(self, event: Event) -> bool:
         if event.session is None:
@@ -165,7 +174,7 @@ class Story:
     @property
     def weight(self) -> int:
         """About how many bytes it takes in memory."""
-        return self.size + len(self.entries) * _OVERHEAD
+        return self.size + len(self.entries) * _OVERHEAD if self.entries else 0
 
     def upto(self, until: int) -> int:
         """How many entries have their time at `until` or before."""
@@ -173,10 +182,12 @@ class Story:
 
     def at(self, until: int) -> Then:
         """The fold of what was at `until`: valid until the next call."""
+        self.settle()
         return self._then(until, None)
 
     def both(self, early: int, late: int) -> tuple[Then, Then, set[Part]]:
         """The folds at two moments, and the parts of the view in which they may differ."""
+        self.settle()
         first = self._then(early, None)
         second = self._then(late, first.cursor)
         parts = {part for touched in self._told(second.cursor.index)[first.cursor.index :] for part in touched}
