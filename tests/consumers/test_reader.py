@@ -268,3 +268,28 @@ def test_twenty_thousand_structure_rows_take_a_tenth_of_a_second(store: Director
         assert len(reader.structure(speaker.run)) == 20_000
         spent.append(time.thread_time() - begin)
     assert min(spent) < 0.15  # of this thread's own time; half as much again for a busy machine
+
+
+def test_moments_are_counted_by_events_lines_and_errors_in_all_steps_or_some(store: DirectoryStore) -> None:
+    speaker = Speaker()
+    said = [
+        speaker.param(1),
+        speaker.lines("a", "b", step="x"),
+        speaker.lines("c", step="x/y", level="ERROR"),
+        speaker.points("loss", [1.0, 2.0], step="x"),
+        speaker.lines("d", "e", "f", step="z", level="Critical"),
+    ]
+    store_events(store, [*said, said[1], said[0]], each=2)
+    start, end = said[0].time, said[-1].time
+    for again in range(2):
+        reader = Reader(store)
+        events, lines, errors = (reader.moments(speaker.run, of) for of in ("events", "lines", "errors"))
+        assert events.counts(start, end, 4).tolist() == [1, 1, 1, 2]
+        assert lines.counts(start, end, 4).tolist() == [1, 1, 1, 3]
+        assert lines.counts(start, end, 4, ["x"]).tolist() == [1, 1, 1, 0]
+        assert errors.counts(start, end, 1).tolist() == [4]
+        assert errors.counts(start, end, 2, ["x/y", "q"]).tolist() == [0, 1]
+        moved = reader.moments(speaker.run, "lines", offsets={speaker.session: 7})
+        assert (moved.time - lines.time).tolist() == [7] * 6
+        if not again:
+            make_objects(store, speaker.run, 2)

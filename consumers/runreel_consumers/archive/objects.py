@@ -148,6 +148,11 @@ class Objects:
             table = file.read(columns=["session", "seq"])
         return table.column("session"), table.column("seq")
 
+    def line_columns(self, columns: Sequence[str]) -> pa.Table:
+        """Some columns of all lines."""
+        with self.store.open(f"{self.folder}lines.parquet") as source, pq.ParquetFile(source) as file:
+            return file.read(columns=list(columns))
+
     def lines(self, steps: frozenset[str | None] | None, offsets: dict[str, int]) -> StoredLines:
         """The lines, by row groups."""
         return StoredLines(self, steps, offsets)

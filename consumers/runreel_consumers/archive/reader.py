@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from runreel.events import LOGS, METRICS, PROGRESS
+from runreel_consumers.archive import density
 from runreel_consumers.archive import lines as line_slices
 from runreel_consumers.archive import points as point_columns
 from runreel_consumers.archive.columns import KINDS, STRUCTURE, Row, rows_of
 from runreel_consumers.archive.dedupe import once
+from runreel_consumers.archive.density import Moments, Of
 from runreel_consumers.archive.keyframes import Keyframes
 from runreel_consumers.archive.layout import contiguous, partitions
 from runreel_consumers.archive.lines import Line, Slice, Walk
@@ -17,7 +19,7 @@ from runreel_consumers.archive.log import Log, Piece
 from runreel_consumers.archive.objects import Objects, RunObjects
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.positions import Position
-from runreel_consumers.archive.rows import Said, line_sources, stream_tables
+from runreel_consumers.archive.rows import Said, line_sources, once_by_key, stream_tables
 from runreel_consumers.archive.stamps import in_stamp_order
 from runreel_consumers.store import Store
 
@@ -137,6 +139,16 @@ class Reader:
             )
         )
 
+    def moments(self, run: str, of: Of = "events", *, offsets: Mapping[str, int] | None = None) -> Moments:
+        """When a run's events, lines or error lines were said: to be counted in buckets.
+
+        Args:
+            run: the run's id.
+            of: what is counted.
+            offsets: clock offsets by session, microseconds: times are corrected by them.
+        """
+        return self._log.again(lambda: self._moments(run, of, offsets or {}))
+
     def end(self, topic_ids: Mapping[str, str] | None = None) -> dict[tuple[str, int], Position]:
         """For each (topic, partition) the first position that is not in the archive: where Kafka's tail begins.
 
@@ -215,6 +227,22 @@ class Reader:
         return {
             key: [part for part in (stored.get(key), newer.get(key)) if part is not None] for key in {**stored, **newer}
         }
+
+    def _moments(self, run: str, of: Of, offsets: Mapping[str, int]) -> Moments:
+        found = density.Gathering(offsets)
+        if of == "events":
+            pieces = self._log.pieces(run)
+            for table in once_by_key(self._log, pieces, _ALL, ("time", "subject", "session")):
+                found.of_rows(table)
+            return found.moments()
+        objects = self._stored(run, None)
+        if objects is not None:
+            found.of_rows(density.errors_of(objects.line_columns(("time", "subject", "session", "level")), of))
+        pieces = self._log.pieces(run, None if objects is None else objects.upto)
+        known = self._known(objects, pieces, LOGS)
+        for table in stream_tables(self._log, pieces, LOGS, density.COLUMNS, known):
+            found.of_lines(table, of)
+        return found.moments()
 
     def _walk(self, run: str, steps: frozenset[str | None] | None, offsets: dict[str, int]) -> Walk:
         objects = self._stored(run, None)

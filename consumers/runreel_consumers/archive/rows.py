@@ -29,6 +29,21 @@ def stream_tables(
         yield log.table(piece, (KINDS[kind],), columns).filter(mask)
 
 
+def once_by_key(log: Log, pieces: Sequence[Piece], kinds: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Columns of the rows of several kinds, each event once: of copies the first."""
+    _, doubles = repeats([found.drop_null() for found in log.read(pieces, kinds, ("session", "seq"))])
+    seen: set[tuple[str, int | str]] = set()
+    for piece in pieces:
+        found = log.table(piece, kinds, columns)
+        if doubles:
+            keys = log.table(piece, kinds, ("session", "seq", "id"))
+            names = zip(*(keys.column(name).to_pylist() for name in ("session", "seq", "id")), strict=True)
+            events = [(session, number if seq is None else seq) for session, seq, number in names]
+            mask = [event not in seen and not seen.add(event) for event in events]  # type: ignore[func-returns-value]
+            found = found.filter(pa.array(mask, pa.bool_()))
+        yield found
+
+
 def line_sources(
     log: Log,
     pieces: Sequence[Piece],
