@@ -42,7 +42,7 @@ def session(folder: Path, way: Transport | None = None, **changes: Any) -> Sessi
 
 
 class Wire:
-    """A transport into a file, which outlives its process: one line a sent event. `acknowledging` False: never answers."""
+    """A transport into a file, which outlives its process: a line an event. `acknowledging` False: never answers."""
 
     name = "wire"
     configured = True

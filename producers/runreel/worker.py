@@ -32,6 +32,7 @@ _IDLE: Final = 5.0
 _HOLE: Final = 0.5  # seconds that a flush waits for a slot whose writer was interrupted
 _LOOK: Final = 5.0  # seconds between two looks at what ended processes left
 _ADOPTED: Final = 8  # spools of ended processes that are shipped at the same time
+_REASONS: Final = 5  # different reasons for sending again that are told, once each
 _PATIENCE: Final = 2.0  # seconds without an answer until it is said
 
 _log = logging.getLogger("runreel")
@@ -99,7 +100,7 @@ class Worker:
         self._looked = float("-inf")
         self._active = self._silent = time.monotonic()
         self._backoff, self._paused = _LEAST_BACKOFF, 0.0
-        self._troubled = False
+        self._told: set[str] = set()
         self.uploader = Uploader(settings)
 
     # -- for others
@@ -250,14 +251,14 @@ class Worker:
         for answer in answers:
             self._active = time.monotonic()
             self._backoff = _LEAST_BACKOFF
-            self._troubled = False
             shipper = self._routes.get(answer.session)
             if shipper is not None:
                 shipper.answered(answer)
 
     def _mend(self, reason: str) -> None:
-        (_log.debug if self._troubled else _log.info)("runreel: %s: sending again", reason)
-        self._troubled = True
+        if reason not in self._told and len(self._told) < _REASONS:
+            self._told.add(reason)
+            _log.warning("runreel: %s; events wait in %s and are sent again", reason, self.settings.spool_dir)
         self.transport.reset()
         for shipper in self.shippers:
             shipper.ledger.resend()

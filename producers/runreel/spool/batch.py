@@ -19,8 +19,8 @@ from runreel.spool.writer import big_file
 POINTS: Final = 3000
 """Points of one event, at most: about 150 KB."""
 
-LINES_SIZE: Final = 160 << 10
-"""Bytes of text in one event, about; a longer line has events of its own."""
+LINES_SIZE: Final = 120 << 10
+"""Bytes of lines in one event, about: two fit into what may be under way to an `up`. A longer line has its own."""
 
 PACE: Final = 200_000
 """Microseconds between two values of a step's progress, at least."""

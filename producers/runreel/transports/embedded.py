@@ -197,6 +197,9 @@ class EmbeddedTransport:
                 seq = acknowledged(folder, session)
                 if window.acknowledge(seq):
                     answers.append(Answer(session, seq))
+        idle = [name for name, window in self._windows.items() if not window.events and window.limit == WINDOW]
+        for name in idle:
+            del self._windows[name]
         return answers
 
     def _fill(self) -> None:
