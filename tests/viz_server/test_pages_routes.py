@@ -267,3 +267,14 @@ def test_the_source_of_a_page_reads_what_an_empty_run_has(client: FlaskClient, s
     assert "No step yet" in html
     assert "No metric yet" in html
     assert "No artifact yet" in html
+
+
+def test_a_long_lineage_is_folded_but_for_what_is_near(client: FlaskClient, source: FlightsSource) -> None:
+    artifact = source.artifact("a-clean")
+    many = [
+        {"depth": 0, "kind": "step", "path": f"extract/{n}", "state": "SUCCEEDED", "duration": 1.0} for n in range(30)
+    ]
+    source.artifact = lambda _: {**artifact, "lineage": [*many, *artifact["lineage"]]}  # type: ignore[method-assign]
+    html, elements = page(client, "/artifacts/a-clean")
+    assert "26 more above" in html
+    assert len(elements.all("li", aria_current="true")) == 1

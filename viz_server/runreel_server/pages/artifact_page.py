@@ -10,6 +10,8 @@ from runreel_server.pages.run_page import artifact as listed
 
 Json = dict[str, Any]
 
+NEAR = 6  # lines of the lineage shown at once on either side of the artifact
+
 
 def artifact_context(given: Json, shown: Json, now: int) -> Json:
     """The template's variables, from an artifact and its preview."""
@@ -29,7 +31,7 @@ def artifact_context(given: Json, shown: Json, now: int) -> Json:
         },
         "facts": facts(given),
         "metadata": [(text.name(key), text.param(one)) for key, one in (given.get("metadata") or {}).items()][:200],
-        "lineage": [lineage(one, given["id"]) for one in given.get("lineage") or ()],
+        **folded([lineage(one, given["id"]) for one in given.get("lineage") or ()]),
         "versions": [
             {
                 "href": f"/artifacts/{one['id']}",
@@ -70,6 +72,13 @@ def facts(given: Json) -> list[tuple[str, str, bool]]:
         ("Stored", text.name(given.get("uri") or ""), True),
     ]
     return [one for one in said if one[1] and one[1] != text.NOTHING]
+
+
+def folded(lines: list[Json]) -> Json:
+    """The lineage near the artifact as `lineage`, what is farther above and below it as `above` and `below`."""
+    place = next((number for number, line in enumerate(lines) if line["current"]), 0)
+    first, last = max(0, place - NEAR), place + NEAR + 1
+    return {"above": lines[:first], "lineage": lines[first:last], "below": lines[last:]}
 
 
 def lineage(one: Json, current: str) -> Json:

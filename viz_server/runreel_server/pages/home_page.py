@@ -98,6 +98,7 @@ def strip(summary: Json, now: int) -> list[tuple[str, str]]:
         return []
     end = max(text.micros(summary.get("eta")) or now, now, start + 1)
     given = [one for one in summary.get("bars") or [] if text.micros(one.get("started")) is not None]
+    given = [one for one in given if "/" not in one["step"]] or given
     given.sort(key=lambda one: text.micros(one["started"]) or 0)
     row = STRIP_HEIGHT / max(5, len(given))
     scale = STRIP_WIDTH / (end - start)

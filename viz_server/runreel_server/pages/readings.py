@@ -65,7 +65,7 @@ def step_reading(step: Json, now: int, below: list[Json] | None = None) -> Json:
     if progress.get("total"):
         share = min(1.0, progress.get("done", 0) / progress["total"])
     elif total:
-        share = done / total
+        share = sum(map(_fraction, tasks)) / total
     left = None if state != "RUNNING" or not step.get("eta") else seconds_left(step["eta"], now)
     if state == "RUNNING":
         taken = seconds(step.get("started"), now)
@@ -214,6 +214,13 @@ def _share(run: str, steps: Json, wanted: list[str], readings: dict[str, Json], 
         return 0.0
     done = sum(1.0 if steps[path].get("state") in _GOOD else readings[path]["share"] or 0.0 for path in wanted)
     return float(done / len(wanted))
+
+
+def _fraction(task: Json) -> float:
+    progress = task.get("progress") or {}
+    if task.get("state") in ENDED:
+        return 1.0
+    return float(min(1.0, (progress.get("done") or 0) / progress["total"])) if progress.get("total") else 0.0
 
 
 def _deepest(paths: list[str]) -> list[str]:

@@ -166,19 +166,24 @@ def lane(laid: Json, present: Json, readings: dict[str, Json], start: int, end: 
 
 
 def charts(state: Json) -> list[Json]:
-    """The small multiples, without their lines: the modules draw those."""
+    """The small multiples, without their lines: the modules draw those. What runs comes first, then what began last."""
     shown = []
     for path, series in (state.get("series") or {}).items():
         step = (state.get("steps") or {}).get(path) or state
+        going, begun = step.get("state") in {"RUNNING", "STALLED"}, text.micros(step.get("started")) or 0
         for name, one in series.items():
             label = (f"{text.step_name(path)}/" if path else "") + text.name(name)
             last = text.value(one.get("last"))
             says = f"{label}: last {last}, lowest {text.value(one.get('min'))}, highest {text.value(one.get('max'))}"
-            key = f"{path}:{name}"
-            shown.append(
-                {"key": key, "label": label, "last": last, "says": says, "state": step.get("state") or "PENDING"}
-            )
-    return shown
+            chart = {
+                "key": f"{path}:{name}",
+                "label": label,
+                "last": last,
+                "says": says,
+                "state": step.get("state") or "PENDING",
+            }
+            shown.append(((not going, -begun), chart))
+    return [chart for _, chart in sorted(shown, key=lambda placed: placed[0])]
 
 
 def artifacts(state: Json) -> list[Json]:

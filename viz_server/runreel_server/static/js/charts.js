@@ -1,7 +1,7 @@
 // The metrics: small multiples on canvas, their points from the server's tiles and then from the stream.
 import { color } from "./colors.js";
 import { all, arrange, ask, clone, one, say, tell } from "./dom.js";
-import { count, decoded, name, stepName, value } from "./format.js";
+import { count, decoded, micros, name, stepName, value } from "./format.js";
 import { axis, bounds, Curve, paint } from "./curve.js";
 import { ghost } from "./timeline.js";
 
@@ -33,6 +33,7 @@ export function charts(store, scheduler, enlarge) {
         if (!shown.has(key)) add(key, path, metric);
       }
     }
+    order();
     one('[data-empty="metrics"]', region).hidden = shown.size > 0;
     tell("metrics", shown.size ? count(shown.size) : "");
   };
@@ -50,7 +51,16 @@ export function charts(store, scheduler, enlarge) {
     shown.set(key, chart);
     scheduler.add(element, () => draw(chart), 2);
     scheduler.request(element);
-    arrange(box, [...shown.values()].map((item) => item.element));
+  };
+
+  /** What runs comes first, then what began last: charts move only when a step begins or ends. */
+  const order = () => {
+    const placed = [...shown.values()].map((chart) => {
+      const step = chart.path ? store.live.steps?.[chart.path] : store.live;
+      return { chart, going: step?.state === "RUNNING" || step?.state === "STALLED", begun: micros(step?.started) ?? 0 };
+    });
+    placed.sort((a, b) => Number(b.going) - Number(a.going) || b.begun - a.begun);
+    arrange(box, placed.map(({ chart }) => chart.element));
   };
 
   /** @param {Chart} chart */

@@ -65,7 +65,7 @@ export function graph(store, scheduler) {
   };
 
   const draw = () => {
-    const key = store.graph.nodes.map((node) => `${node.id}:${node.x},${node.y},${node.h}`).join();
+    const key = store.graph.nodes.map(({ id, label, x, y, w, h }) => [id, label, x, y, w, h].join(" ")).join();
     if (key !== laid) {
       laid = key;
       place();

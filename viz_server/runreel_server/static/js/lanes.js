@@ -75,7 +75,8 @@ function fill(track, node, store, made) {
   const paths = new Set([node.path, ...(node.members ?? []).map((member) => member.path)]);
   const ticks = [...paths].flatMap((path) => made.get(path) ?? []).slice(-200);
   const errors = (detail ? inner : bars).filter((bar) => bar.state === "FAILED" && bar.over);
-  const key = JSON.stringify([bars, inner, ticks.map((one) => one.id)]);
+  const growing = detail && inner.some((bar) => !bar.over); // an area that goes on is drawn anew each second
+  const key = JSON.stringify([bars, inner, ticks.map((one) => one.id), growing ? Math.round(store.since(store.end)) : 0]);
   if (track.dataset.key === key) return;
   track.dataset.key = key;
   /** @type {Element[]} */

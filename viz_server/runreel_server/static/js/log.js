@@ -201,7 +201,7 @@ export function log(store, scheduler) {
     void load();
   };
 
-  addEventListener("resize", () => following && toEnd()); // its tab was opened
+  new ResizeObserver(() => following && toEnd()).observe(list); // regions share the height: another one grew, or its tab was opened
   scheduler.add("log", draw, 0);
   steps();
   void load();

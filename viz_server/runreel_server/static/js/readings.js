@@ -29,6 +29,9 @@ export function secondsLeft(eta, now) {
 /** @param {string} path */
 const above = (path) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
+/** How much of a task is done, of 1. @param {Step} task */
+const fraction = (task) => (ENDED.has(task.state) ? 1 : task.progress?.total ? Math.min(1, (task.progress.done || 0) / task.progress.total) : 0);
+
 /** @param {number} silent */
 const silence = (silent) => (silent < 100 ? `${Math.floor(silent)} s` : text.span(silent));
 
@@ -67,7 +70,7 @@ export function stepReading(step, now, tasks = []) {
   /** @type {number | null} */
   let share = null;
   if (progress?.total) share = Math.min(1, (progress.done ?? 0) / progress.total);
-  else if (total) share = done / total;
+  else if (total) share = tasks.reduce((sum, task) => sum + fraction(task), 0) / total;
   const left = state === "RUNNING" && step.eta ? secondsLeft(step.eta, now) : null;
   let read = "";
   if (state === "RUNNING") read = share !== null ? text.percent(share) : text.span(seconds(step.started, now));
