@@ -80,7 +80,15 @@ def test_a_key_names_step_attempt_and_name_percent_encoded(server: Server) -> No
     assert {key: one["value"] for key, one in found.items()} == {key: [value] for key, value in keys.items()}
 
 
-def test_a_million_points_come_as_pixels(server: Server) -> None:
+def test_a_series_that_is_not_there_is_empty_and_spoils_no_other(server: Server) -> None:
+    voice = speaking()
+    points(voice, [1.0])
+    server.archive(voice.events)
+    found = server.get(f"/runs/{RUN}/series?key=train:loss&key=train:no&key=no:loss&key=train%2323:loss")
+    assert [one["value"] for one in found.values()] == [[1.0], [], [], []]
+
+
+def test_many_points_come_as_pixels(server: Server) -> None:
     voice = speaking()
     for number in range(10):
         points(voice, [(number * 1000 + i) % 997 for i in range(1000)])
@@ -179,12 +187,12 @@ def test_slices_in_a_row_are_the_log(
 def test_lines_are_chosen_by_step_level_and_text(server: Server) -> None:
     voice = speaking()
     lines(voice, "all is well", step=None)
-    lines(voice, "Loss is NaN", level="ERROR")
+    lines(voice, "Loss is NaN", level="error")
     lines(voice, "epoch 1", "epoch 2")
     server.archive(voice.events[:-1])
     server.tell(voice.events[-1:])
     assert texts(server.get(f"/runs/{RUN}/logs?step=")) == ["all is well"]
-    assert texts(server.get(f"/runs/{RUN}/logs?step=train&level=error")) == ["Loss is NaN"]
+    assert texts(server.get(f"/runs/{RUN}/logs?step=train&level=ERROR")) == ["Loss is NaN"]
     found = server.get(f"/runs/{RUN}/logs?q=EPOCH")
     assert (texts(found), found["hits"], found["scanned"]) == (["epoch 1", "epoch 2"], 2, 4)
     assert texts(server.get(f"/runs/{RUN}/logs?until={voice.events[-1].time - 1}"))[-1] == "epoch 1"

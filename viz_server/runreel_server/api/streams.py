@@ -62,7 +62,7 @@ def routes(source: Source) -> list[Route]:
         if query["after"] is not None and query["before"] is not None:
             raise Problem(400, f"after={query['after']!r} and before={query['before']!r}: give one of them")
         steps = frozenset(step or None for step in query["step"]) or None
-        levels = frozenset(level.upper() for level in query["level"]) or None
+        levels = frozenset(one for level in query["level"] for one in (level, level.upper(), level.lower())) or None
         asked = {name: query[name] for name in ("after", "before", "until", "q", "limit")}
         return source.lines(run, Wanted(steps=steps, levels=levels, **asked))
 

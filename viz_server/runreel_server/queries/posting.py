@@ -159,11 +159,6 @@ class Post:
         if len(done) < len(waiting):
             raise NotReachable(f"Kafka did not acknowledge in {timeout:.0f} s: send it again later")
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Wait for what is under way, and end."""
-        if self._producer is not None:
-            self._producer.flush(timeout)
-
     def _connected(self) -> Producer:
         if self._config is None:
             raise NotReachable("this server has no Kafka: set RUNREEL_KAFKA where it runs, or start `runreel up`")

@@ -10,11 +10,11 @@ import msgspec
 
 from runreel import ids
 from runreel.codec import parse_time
-from runreel.errors import NotFound
 from runreel.state import RUN
 from runreel_consumers.archive.points import Key
 from runreel_server.charts import Axis, series_json
 from runreel_server.feed import Feed, LiveRun
+from runreel_server.feed.series import Series
 
 WIDEST: Final = 20_000
 _KEY: Final = re.compile(r"(?P<path>[^#:]*)(#(?P<attempt>[1-9][0-9]*))?:(?P<name>.+)", re.DOTALL)
@@ -72,7 +72,6 @@ class SeriesQuery:
 
         Raises:
             ValueError: a key is none, or the view is none.
-            NotFound: a key names an attempt that is not there.
         """
         wanted = [(key, parse(key)) for key in dict.fromkeys(keys)]
         answer: Json = {}
@@ -84,13 +83,13 @@ class SeriesQuery:
 
     def _of(self, live: LiveRun, wanted: Sequence[tuple[str, Named]], view: View) -> Json:
         places = {key: self._place(live, named) for key, named in wanted}
-        cache = self._feed.series(live.run).get(places.values())
+        cache = self._feed.series(live.run).get(place for place in places.values() if place is not None)
         with live.lock:
             started = (live.state.view_part(RUN) or {}).get("started")
         origin = None if started is None else parse_time(started)
         answer: Json = {}
         for key, place in places.items():
-            series = cache[place]
+            series = Series() if place is None else cache[place]
             with series.lock:
                 columns = series_json(
                     series.tiles, view.x, view.start, view.stop, view.width, until=view.until, origin=origin
@@ -98,27 +97,18 @@ class SeriesQuery:
                 answer[key] = {**columns, "origin": origin, "repeats": series.tiles.indices_repeat()}
         return answer
 
-    def _place(self, live: LiveRun, named: Named) -> Key:
-        """Where a series is stored."""
+    def _place(self, live: LiveRun, named: Named) -> Key | None:
+        """Where a series is stored; None where its step or attempt is not there (yet)."""
         with live.lock:
             name = self._name(live, named)
             if not named.path:
                 return None, name
             step = live.state.view_part(("step", named.path))
-            if step is None:
-                raise NotFound(f"run {live.run} has no step {named.path!r}")
-            attempts = step["attempts"]
-            if named.attempt is None:
-                return step["execution"] or _said_without(live.run, named.path), name
-            if named.attempt > len(attempts):
-                raise NotFound(f"step {named.path!r} has {len(attempts)} attempts, no #{named.attempt}")
-            return attempts[named.attempt - 1]["execution"], name
+            attempts = step["attempts"] if step is not None else []
+            number = len(attempts) if named.attempt is None else named.attempt
+            return (attempts[number - 1]["execution"], name) if 0 < number <= len(attempts) else None
 
     def _name(self, live: LiveRun, named: Named) -> str:
         """The series' name: decoded, unless one with just these letters is there."""
         known = live.state.view_part(("series", named.path), tally=live.tally) or {}
         return named.name if named.name in known else ids.decode_segment(named.name)
-
-
-def _said_without(run: str, path: str) -> str:
-    return ids.joined_execution(run, path)
