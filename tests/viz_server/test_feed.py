@@ -257,6 +257,22 @@ def test_a_run_is_complete_when_the_archive_has_all_of_it(feed: Feed, broker: st
         wait_for(lambda c=complete: live.view()["complete"] == c)  # type: ignore[misc]
 
 
+def test_copies_that_come_after_the_end_do_not_hold_a_run_up(feed: Feed, broker: str) -> None:
+    """The archive's word names its last event that was no copy; an emitter that was not answered sends again."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    closed = emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3))
+    emitter.send(emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")), closed)
+    live = opened(feed, emitter.run)
+    wait_for(lambda: live.view()["events"] == 4)
+    _, partition, offset = live.at.split(":")
+    emitter.send(*emitter.said)
+    wait_for(lambda: int(live.at.rpartition(":")[2]) == int(offset) + len(emitter.said))
+    assert not live.view()["complete"]
+    assert live.stored_upto(int(partition), int(offset))
+    assert live.view()["complete"]
+
+
 def test_a_run_nobody_looks_at_is_forgotten_and_opened_again(
     feed: Feed, broker: str, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

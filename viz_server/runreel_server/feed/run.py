@@ -44,6 +44,8 @@ class LiveRun:
         self.position = ""
         self.at = ""
         """The position of the newest message taken in; `position` is that of the newest frame."""
+        self._news = ""
+        """The position of the newest message that was no copy: the archive's word stops there too."""
         self.listeners: list[Callable[[Event], None]] = []
         self._waiting: list[Taken] | None = []
         self._touched: dict[Part, None] = {}
@@ -77,8 +79,8 @@ class LiveRun:
     def stored_upto(self, partition: int, offset: int) -> bool:
         """Note that the archive has the run up to an offset of its partition; answers whether that is all of it."""
         with self.lock:
-            here = self.at.rpartition(":")
-            if not self.at or here[0].rpartition(":")[2] != str(partition) or int(here[2]) > offset:
+            here = self._news.rpartition(":")
+            if not self._news or here[0].rpartition(":")[2] != str(partition) or int(here[2]) > offset:
                 return False
             self.stored = _contiguous(self.state)
             self._touched[RUN] = None
@@ -101,6 +103,7 @@ class LiveRun:
         touched = self.state.apply(event, taken.received)
         if not touched:
             return False
+        self._news = taken.position
         self._touched.update(dict.fromkeys(touched))
         if event.type in ev.STREAMS:
             self._stream(event)
