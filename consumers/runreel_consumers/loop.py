@@ -121,6 +121,9 @@ class Loop:
             fetch_wait_max_ms=100,
             allow_auto_create_topics=not grouped,
         )
+        # Those in force, which may be the user's own.
+        self._session = int(self._config["session.timeout.ms"]) / 1000
+        self._work = int(self._config["max.poll.interval.ms"]) / 2000
         self._next: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
         self._astray: set[tuple[str, int]] = set()
@@ -167,13 +170,13 @@ class Loop:
         try:
             if self._paused_until is not None:
                 if now >= self._paused_until:
-                    self._flush(Deadline(POLL_SECONDS / 2))
+                    self._flush(Deadline(self._work))
                     self._resume()
                 return
             if self._astray:
                 self._reopen(self._astray)
             if self._flush_is_due(now):
-                self._flush(Deadline(POLL_SECONDS / 2))
+                self._flush(Deadline(self._work))
             elif self._grouped and now - self._identities_asked > _IDENTITY_SECONDS:
                 self._check_identities()
             self._sink.tick()
@@ -268,7 +271,7 @@ class Loop:
 
     def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         wait = _BACKOFF[0]
-        given_up = Deadline(POLL_SECONDS / 2)
+        given_up = Deadline(self._work)
         while not self._stop.is_set():
             try:
                 self._open(partitions)
@@ -300,13 +303,8 @@ class Loop:
         low, high = self._watermarks(place)
         expected = offset or 0
         if expected > high:
-            log.error(
-                "%s[%d]: offset %d is beyond the end, %d: the topic lost its end; going on there",
-                place.topic,
-                place.partition,
-                expected,
-                high,
-            )
+            text = "%s[%d]: offset %d is beyond the end, %d: the topic lost its end; going on there"
+            log.error(text, place.topic, place.partition, expected, high)
             expected = high
         self._sink.opened(place, partitions, expected)
         if expected < low:
@@ -341,7 +339,7 @@ class Loop:
 
     def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         try:
-            self._flush(Deadline(SESSION_SECONDS / 2))
+            self._flush(Deadline(self._session / 2))
         except NotReachable as error:
             log.warning("what was not stored is left to the next owner: %s", error)
         self._drop(partitions, ours=True)
