@@ -278,3 +278,16 @@ def test_a_long_lineage_is_folded_but_for_what_is_near(client: FlaskClient, sour
     html, elements = page(client, "/artifacts/a-clean")
     assert "26 more above" in html
     assert len(elements.all("li", aria_current="true")) == 1
+
+
+def test_of_a_traceback_home_says_the_point(client: FlaskClient, source: FlightsSource) -> None:
+    failed = source.listed()[5]
+    failing = {"step": "weather", "line": "Traceback (most recent call last):\n  File \"x.py\"\nKeyError: 'late'"}
+    source.runs = [
+        {**failed, "failing": failing},
+        {**failed, "id": flights.RUN, "failing": failing, "error": {"type": "OSError", "message": "no"}},
+    ]
+    html, _ = page(client, "/")
+    assert '<code class="bdi" title="KeyError: &#39;late&#39;">' in html
+    assert "OSError: no" in html
+    assert "Traceback" not in html

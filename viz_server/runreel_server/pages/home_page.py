@@ -43,7 +43,10 @@ def failed_row(summary: Json, now: int) -> Json:
     error = summary.get("error") or {}
     taken = seconds(summary.get("started"), text.micros(summary.get("finished")))
     moment = text.micros(summary.get("finished"))
-    said = failing.get("line") or ": ".join(part for part in (error.get("type"), error.get("message")) if part)
+    named = ": ".join(part for part in (error.get("type"), error.get("message")) if part)
+    line = failing.get("line") or ""
+    # a traceback's point is its last line, and a summary may have cut that off: then the run's own error says it
+    said = named or line.rstrip().rpartition("\n")[2] if line.startswith("Traceback") else line or named
     common = _common(summary, now)
     return {
         **common,
