@@ -338,6 +338,22 @@ def test_a_late_word_on_a_run_that_was_put_away_is_taken_in(archive: Archive) ->
     assert archive.told()[speaker.run]["events"] == len(life) + 1
 
 
+def test_copies_of_what_a_run_said_leave_it_put_away(archive: Archive) -> None:
+    speaker = Speaker()
+    life = whole(speaker)
+    archive.take(*life)
+    objects = RunObjects(archive.store)
+    wait_for(lambda: archive.take() or not list(Keyframes(archive.store).runs()))
+    before = objects.find(speaker.run)
+    archive.letters.sent.clear()
+    archive.take(*life[3:9])
+    archive.take()
+    assert before is not None
+    assert objects.find(speaker.run).folder == before.folder
+    assert list(Keyframes(archive.store).runs()) == []
+    assert archive.told() == {}
+
+
 def test_a_conflict_is_said_when_the_objects_are_made_and_everybody_chooses_the_same(archive: Archive) -> None:
     speaker = Speaker()
     life = whole(speaker)

@@ -130,6 +130,7 @@ class Catalog(Follower):
         place = (batch.epoch.ordinal, batch.partition)
         covers: Covers = {}
         changed: dict[str, _Watched] = {}
+        untouched: set[str] = set()
         begin = Position(*place, batch.first)
         for event, offset, received in zip(batch.events, batch.offsets, batch.received, strict=True):
             position = Position(*place, offset)
@@ -139,11 +140,16 @@ class Catalog(Follower):
                     continue
                 live = self._loader.load(event.run, batch.epoch.topic, before=begin, covers=covers)
                 watched = self._watch(live, place)
-                changed[event.run] = watched
+                if live.position == live.kept:  # put away, and all that comes may be copies
+                    untouched.add(event.run)
+                else:
+                    changed[event.run] = watched
             if watched.live.apply(event, received, position):
                 changed[event.run] = watched
                 if event.type == HEARTBEAT and event.session is not None:
                     self._say(watched, clock.offsets(watched.live, event.session, position, received))
+        for run in untouched - changed.keys():
+            del self._runs[run]
         return list(changed.values())
 
     def tick(self) -> None:

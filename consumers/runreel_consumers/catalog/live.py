@@ -46,6 +46,7 @@ class Live:
         topic: the topic that it is said in.
         upto: all of the run up to this position is in here.
         position: its last event's; None before the first.
+        kept: its last event's in the keyframe that it was made from; None where there was none.
         heard: when the broker received the latest of its events, microseconds since 1970.
         filed: the workspace and the pipeline under which the catalog has it.
         briefs: its steps.
@@ -55,6 +56,7 @@ class Live:
         self.state, self.tally = RunState(run), Tally(run)
         self.topic = topic
         self.upto = self.position = Position(-1, 0, -1)
+        self.kept: Position | None = None
         self.heard = 0
         self.filed: tuple[str, str] | None = None
         self.briefs: dict[str, Brief] = {}
@@ -107,6 +109,7 @@ class Live:
         live = cls(state.run, kept.topic)
         live.state, live.tally = state, Tally.from_bytes(kept.tally)
         live.upto, live.position = _position(kept.upto), _position(kept.position)
+        live.kept = live.position
         live.heard, live.filed = kept.heard, kept.filed
         for path in state.record.steps:
             live._brief(path)
