@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archiving import START
 
+from archiving import START
 from runreel import ids
 from runreel.codec import iso
 from runreel_consumers.catalog.days import Day

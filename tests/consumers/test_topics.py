@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from archiving import Speaker, produce, running, settings
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-from native import Kafka
-from support import wait_for
 
+from archiving import Speaker, produce, running, settings
+from native import Kafka
 from runreel.errors import NotReachable
 from runreel.settings import Settings
 from runreel_consumers.archive.reader import Reader
@@ -19,6 +18,7 @@ from runreel_consumers.loop import Loop
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import DirectoryStore
 from runreel_consumers.topics import compare, create, lags, wanted
+from support import wait_for
 
 
 @pytest.fixture
