@@ -220,10 +220,11 @@ def test_a_stream_of_nothing_is_a_problem(served: Served) -> None:
 
 
 def test_a_run_streams_its_snapshot(served: Served) -> None:
-    connection, answer = stream(served, f"/api/v1/runs/{served.run}/stream")
-    name, data = event(answer)
-    connection.close()
-    assert name == "snapshot"
+    for named in (served.run, served.run[-8:]):
+        connection, answer = stream(served, f"/api/v1/runs/{named}/stream")
+        name, data = event(answer)
+        connection.close()
+        assert name == "snapshot"
     assert data["state"]["pipeline"] == "p"  # type: ignore[index]
 
 

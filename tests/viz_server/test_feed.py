@@ -273,6 +273,27 @@ def test_copies_that_come_after_the_end_do_not_hold_a_run_up(feed: Feed, broker:
     assert live.view()["complete"]
 
 
+def test_frames_tell_when_a_run_and_its_steps_will_end(feed: Feed, broker: str) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    live = opened(feed, emitter.run)
+    feed._medians = lambda own: {"run": 100.0, "steps": {"train": 60.0}} if own["pipeline"] == "p" else {}
+    emitter.send(emitter.step("train"))
+
+    def told() -> Any:
+        for frame in live.drain():
+            patch = json.loads(frame.body.split(b"data: ")[1])["patch"]
+            step = patch.get("steps", {}).get("train")
+            if step and step["expected"] == 60.0:
+                return patch
+        return None
+
+    patch = wait_for(told)
+    assert patch["median"] == 100.0
+    assert patch["eta"] == patch["steps"]["train"]["eta"] > patch["steps"]["train"]["started"]
+    assert live.view()["eta"] is not None
+
+
 def test_a_run_nobody_looks_at_is_forgotten_and_opened_again(
     feed: Feed, broker: str, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

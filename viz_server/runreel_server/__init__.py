@@ -53,6 +53,7 @@ def application_of(services: Services) -> Application:
     from runreel_server.asgi import Application
 
     app = create_app(services)
-    application = Application(app, services, most_streams=services.settings.max_streams)
+    resolve = app.extensions["runreel"]["source"].names.resolve
+    application = Application(app, services, most_streams=services.settings.max_streams, resolve=resolve)
     app.extensions["runreel"]["metrics"].streams = lambda: application.streams.open if application.streams else 0
     return application

@@ -21,6 +21,7 @@ from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.brokers import HubTopics, TopicIds, admin, client_config
 from runreel_consumers.catalog.loader import Loader
 from runreel_consumers.store import open_store
+from runreel_server.estimates import Medians
 from runreel_server.feed import Feed, LiveRuns
 
 UPLOADS: Final = "/api/v1/uploads/"
@@ -51,6 +52,7 @@ class Services:
         self.reader = Reader(self.store)
         self._loader = Loader(Log(self.store))
         self.runs = LiveRuns()
+        self.medians = Medians(self.store)
         embedded = hub is not None and settings.kafka == hub.kafka
         # The built-in broker answers a fetch only when its wait is over: a short one is what makes a page live.
         wait = {"fetch_wait_max_ms": 20} if embedded else {}
@@ -67,6 +69,7 @@ class Services:
             config=config,
             identities=identities,
             runs=self.runs,
+            medians=self.medians.of,
         )
         self.claims = Claims(
             self.store, Saying(settings, settings.kafka), lambda artifact: f"{self.url}{UPLOADS}{artifact}"

@@ -41,9 +41,13 @@ class Application:
         flask: the WSGI application of pages and the short API.
         services: what both are made of; started and stopped with the server.
         most_streams: live streams taken at the same time.
+        resolve: the id of the run that a unique end of its id names.
     """
 
-    def __init__(self, flask: Any, services: Services, *, most_streams: int) -> None:
+    def __init__(
+        self, flask: Any, services: Services, *, most_streams: int, resolve: Callable[[str], str] = lambda run: run
+    ) -> None:
+        self._resolve = resolve
         self._flask = WSGIMiddleware(flask, workers=THREADS)
         self._services = services
         self._most = most_streams
@@ -82,10 +86,10 @@ class Application:
 
     async def _run_stream(self, request: Request, run: str) -> None:
         assert self.streams is not None
-        await self.streams.serve(request, [f"run:{run}"])
+        await self.streams.serve(request, [f"run:{await asyncio.to_thread(self._resolve, run)}"])
 
     async def _events(self, request: Request, run: str) -> None:
-        await log.serve(request, run, self._services.events)
+        await log.serve(request, await asyncio.to_thread(self._resolve, run), self._services.events)
 
     async def _content(self, request: Request, artifact: str) -> None:
         await content.serve(request, artifact, self._services.content)

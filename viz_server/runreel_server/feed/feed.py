@@ -51,6 +51,7 @@ class Feed:
         config: librdkafka keys of the consumer; None: there is no Kafka.
         identities: tells topics apart; None exactly where `config` is.
         runs: takes the notifications of the catalog.
+        medians: what earlier runs took, for a run with these own fields.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class Feed:
         config: Mapping[str, Any] | None,
         identities: Identities | None,
         runs: LiveRuns,
+        medians: Callable[[dict[str, Any]], dict[str, Any]] = lambda _: {},
     ) -> None:
-        self._reader, self._history = reader, history
+        self._reader, self._history, self._medians = reader, history, medians
         self._events, self._notices = settings.event_topics, settings.topic_runs
         self.runs = runs
         self._lock = threading.Lock()
@@ -140,6 +142,8 @@ class Feed:
             raise NotReachable(f"run {run} could not be read in {OPEN_SECONDS:.0f} s: the store is slow")
         if not live.state.record.sessions:
             raise NotFound(f"no run {run}")
+        if opener:
+            live.expect(self._medians(live.own()))
         live.used = time.monotonic()
         return live
 
@@ -279,7 +283,8 @@ class Feed:
                     for session in moved:
                         live.touch(*live.state.touched_by(session))
                     self._stalled[live.run] = stalled
-                if moved:
+                # Asked outside the run's lock: the store may be slow, and the tail must not wait for it.
+                if live.expect(self._medians(live.own())) or moved:
                     self._publisher.changed(live)
             self._sweep(lives)
 

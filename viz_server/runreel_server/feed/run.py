@@ -11,9 +11,11 @@ from runreel import events as ev
 from runreel.codec import decode, payload, read
 from runreel.errors import CodecError
 from runreel.events import Event
+from runreel.ids import encode_segment
 from runreel.state import RunState, Tally
 from runreel.state.touched import RUN, Part
 from runreel_server.charts import m4, plain
+from runreel_server.feed.guesses import Guesses
 from runreel_server.feed.recent import Taken
 from runreel_server.stream import Frame
 from runreel_server.stream.frames import delta, snapshot
@@ -41,6 +43,7 @@ class LiveRun:
         self.tally = Tally(run)
         self.stored: Mapping[str, int] = {}
         self.medians: Mapping[str, Any] = {}
+        self._guesses = Guesses()
         self.position = ""
         self.at = ""
         """The position of the newest message taken in; `position` is that of the newest frame."""
@@ -151,7 +154,10 @@ class LiveRun:
         """The state as the surface has it, as of now."""
         with self.lock:
             self.used = time.monotonic()
-            return self.state.view(now=now or _now(), tally=self.tally, stored=self.stored, medians=self.medians)
+            moment = now or _now()
+            shown = self.state.view(now=moment, tally=self.tally, stored=self.stored, medians=self.medians)
+            self._guesses.learn(shown, moment)
+            return shown
 
     def advance(self) -> bool:
         """Make the frame of what has changed since the last one; answers whether there was anything."""
@@ -186,7 +192,30 @@ class LiveRun:
                 patch.update(part or {})
             else:
                 patch.setdefault(names[kind], {})[key] = part
+        self._guesses.fill(patch, patch.get("state") or self._part(RUN, now)["state"], now, lambda: self._steps(now))
         return patch
+
+    def _part(self, part: Part, now: int) -> Json:
+        shown = self.state.view_part(part, now=now, tally=self.tally, stored=self.stored, medians=self.medians)
+        return shown or {}
+
+    def _steps(self, now: int) -> Json:
+        return {path: self._part(("step", path), now) for path in self.state.record.steps}
+
+    def expect(self, medians: Mapping[str, Any]) -> bool:
+        """Take over what earlier runs took; answers whether that is news."""
+        with self.lock:
+            if medians == self.medians:
+                return False
+            self.medians = medians
+            self._touched.update((("step", path), None) for path in self.state.record.steps)
+            self._touched[RUN] = None
+            return True
+
+    def own(self) -> Json:
+        """The run's own fields."""
+        with self.lock:
+            return self._part(RUN, _now())
 
     def _said_points(self) -> Json:
         said = {}
@@ -195,7 +224,7 @@ class LiveRun:
             when = [x for batch in batches for x in batch[1]]
             value = [float("nan") if x is None else x for batch in batches for x in batch[2]]
             columns = m4([float("nan") if x is None else x for x in at], when, value, MOST_POINTS)
-            key = f"{path}{self._attempt(path, execution)}:{name}"
+            key = f"{path}{self._attempt(path, execution)}:{encode_segment(name)}"
             said[key] = {"at": plain(columns[0]), "time": columns[1].tolist(), "value": plain(columns[2])}
         return said
 

@@ -16,8 +16,8 @@ from runreel.errors import NotReachable
 from runreel.settings import Settings
 from runreel_consumers.catalog.index import SORTS, Index
 from runreel_consumers.store import Store
+from runreel_server.estimates.medians import Medians
 from runreel_server.feed import LiveRuns
-from runreel_server.queries.medians import Medians
 
 FRESH_SECONDS: Final = 3.0
 """How old the stored catalog may be in an answer; what runs is told by notifications, at once."""

@@ -13,9 +13,9 @@ from runreel import events as ev
 from runreel.events import Event
 from runreel.state import RUN, Part, Tally, corrected, offsets_of
 from runreel_consumers.archive.reader import Reader
+from runreel_server import estimates
+from runreel_server.estimates.medians import Medians
 from runreel_server.feed import LiveRun
-from runreel_server.queries import estimates
-from runreel_server.queries.medians import Medians
 from runreel_server.queries.patches import difference
 from runreel_server.queries.stories import MOST_BYTES, Story, Then, passed
 from runreel_server.queries.tails import Heard, Tails
@@ -53,13 +53,7 @@ class Moments:
 
     def now(self, live: LiveRun) -> Json:
         """The state as it is."""
-        now = _now()
-        with live.lock:
-            if not live.medians:
-                live.medians = self._medians.of(live.state.view_part(RUN) or {})
-            state = live.view(now)
-        estimates.fill(state, now)
-        return state
+        return live.view()
 
     def at(self, live: LiveRun, until: int) -> Json:
         """The state as it was at `until`, in µs since 1970: not to be changed by who gets it."""

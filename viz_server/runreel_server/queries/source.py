@@ -11,7 +11,6 @@ from runreel_server.queries.artifacts import ArtifactQuery
 from runreel_server.queries.graphs import graph, in_order
 from runreel_server.queries.lines import LineQuery, Wanted
 from runreel_server.queries.lists import ListQuery, Query
-from runreel_server.queries.medians import Medians
 from runreel_server.queries.moments import Moments
 from runreel_server.queries.names import SHORTEST, Names, whole
 from runreel_server.queries.series import SeriesQuery, View
@@ -38,10 +37,9 @@ class Source:
 
     def __init__(self, services: Services, health: Health) -> None:
         self._feed, self._health = services.feed, health
-        self._medians = Medians(services.store)
         self.tails = Tails(services.reader, services.feed)
-        self.moments = Moments(services.reader, self.tails, self._medians)
-        self.lists = ListQuery(services.store, services.settings, services.runs, self._medians)
+        self.moments = Moments(services.reader, self.tails, services.medians)
+        self.lists = ListQuery(services.store, services.settings, services.runs, services.medians)
         self.names = Names(self.lists.ending, services.reader.find)
         self.series_ = SeriesQuery(services.feed)
         self.lines_ = LineQuery(services.reader, self.tails)

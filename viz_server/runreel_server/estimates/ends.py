@@ -18,13 +18,24 @@ def fill(state: Json, now: int) -> None:
         return
     paces = {path: pace(path, step) for path, step in steps.items()}
     expected = {path: step["expected"] for path, step in steps.items() if step["expected"] is not None}
-    state["eta"] = moment(eta(paces.values(), expected, now), now)
-    inner: dict[str, list[Pace]] = {}
-    for path, one in paces.items():
-        inner.setdefault(path.rpartition("/")[0], []).append(one)
+    state["eta"] = remaining(paces, expected, now)
+    inner = within(paces)
     for path, step in steps.items():
         if step["state"] == "RUNNING":
             step["eta"] = step_eta(paces[path], step["expected"], now, inner.get(path, ()))
+
+
+def remaining(paces: Mapping[str, Pace], expected: Mapping[str, float], now: int) -> str | None:
+    """When a run of these steps ends, ISO 8601; None where nothing tells. `expected`: seconds, by path."""
+    return moment(eta(paces.values(), expected, now), now)
+
+
+def within(paces: Mapping[str, Pace]) -> dict[str, list[Pace]]:
+    """The steps that lie directly within each step."""
+    inner: dict[str, list[Pace]] = {}
+    for path, one in paces.items():
+        inner.setdefault(path.rpartition("/")[0], []).append(one)
+    return inner
 
 
 def step_eta(one: Pace, expected: float | None, now: int, inner: Iterable[Pace]) -> str | None:
