@@ -54,13 +54,13 @@ def serve(host: str | None, port: int | None) -> None:
     if settings.kafka:
         require_kafka(settings)
         require_topics(settings, [*settings.event_topics, settings.topic_runs])
-    elif hub is None:
-        click.echo("RUNREEL_KAFKA is not set: only what the archive has is shown", err=True)
     listener = web.bind(settings)
     url = web.address(listener)
     services = Services(settings, hub=hub, url=settings.url or url)
     log_to_stderr()
     web.announce(settings, url)
+    if not settings.kafka and hub is None:
+        click.echo("RUNREEL_KAFKA is not set: only what the archive has is shown", err=True)
     click.echo(f"serving {url}")
     web.server(application_of(services)).run(sockets=[listener])
 

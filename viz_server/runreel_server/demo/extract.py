@@ -1,13 +1,16 @@
-"""Extract: one month of flights, each row parsed and checked; what fails the check is kept, with the reason."""
+"""Extract: one month of flights, each row parsed and checked; what fails the check is kept, with the reason.
+
+Twelve of these run side by side, so this module imports nothing heavier than pyarrow.
+"""
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import runreel
 from runreel_server.demo import source
@@ -15,8 +18,8 @@ from runreel_server.demo import source
 Clock = Annotated[int, msgspec.Meta(ge=0, le=2400)]  # hhmm, as airlines write it
 Airport = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{3}$")]
 
-
 MISSING = ("", "NA")
+FASTEST = 600  # miles an hour over the ground; no airliner is faster without a storm behind it
 
 
 class Flight(msgspec.Struct):
@@ -49,31 +52,44 @@ def check(row: dict[str, str]) -> Flight:
     flight = msgspec.convert({k: v for k, v in row.items() if v not in MISSING}, Flight, strict=False)
     if flight.arr_time is not None and flight.dep_time is None:
         raise ValueError("arr_time without dep_time: it arrived but never left")
-    if flight.air_time is not None and flight.distance / flight.air_time * 60 > 750:
-        raise ValueError(f"air_time {flight.air_time:.0f} min for {flight.distance} miles: faster than sound")
+    for planned, was, delay in (
+        (flight.sched_dep_time, flight.dep_time, flight.dep_delay),
+        (flight.sched_arr_time, flight.arr_time, flight.arr_delay),
+    ):
+        if was is not None and delay is not None and (minutes(was) - minutes(planned) - delay) % 1440:
+            raise ValueError(f"a delay of {delay:.0f} minutes, but planned for {planned:04d} and done at {was:04d}")
+    if flight.air_time is not None and (speed := flight.distance / flight.air_time * 60) > FASTEST:
+        raise ValueError(f"air_time {flight.air_time:.0f} min for {flight.distance} miles: {speed:.0f} miles an hour")
     return flight
 
 
+def minutes(clock: int) -> int:
+    """Minutes since midnight of a time such as 1745."""
+    return clock // 100 * 60 + clock % 100
+
+
 def month(number: int, work: Path, keep: int) -> None:
-    """Extract one month into `work`; `keep` n takes every nth row of it."""
+    """Extract one month into `work`; with `keep` n every nth row of it."""
     run = runreel.start("nyc-flights")  # the run's identity is in the environment: this joins it
-    with run.step(f"{number:02d}", total=source.ROWS, unit="row") as step:
+    with run.step(f"{number:02d}") as step:
         good: list[Flight] = []
         bad: list[dict[str, str]] = []
-        rows = step.track(source.flights(), total=source.ROWS, unit="row")
-        for row in islice((row for row in rows if row["month"] == str(number)), 0, None, keep):
+        day = 0  # rows of a month come by day
+        for row in step.track(source.month(number, keep), unit="row"):
             try:
                 good.append(check(row))
             except ValueError as error:
                 bad.append({**row, "reason": str(error)})
                 if len(bad) <= 3:
-                    step.log(
-                        f"rejected {row['carrier']}{row['flight']} of {row['time_hour']}: {error}", level="WARNING"
-                    )
-        step.metric("rows", len(good))
-        step.metric("rejected", len(bad))
+                    step.log(f"rejected {row['carrier']}{row['flight']}, day {row['day']}: {error}", level="WARNING")
+            if int(row["day"]) != day:
+                day = int(row["day"])
+                step.metrics({"rows": len(good), "rejected": len(bad)}, at=day)
         step.log(f"{len(good):,} flights, {len(bad):,} rejected")
+        flights = {name: [getattr(flight, name) for flight in good] for name in Flight.__struct_fields__}
         path = work / f"flights-{number:02d}.parquet"
-        pd.DataFrame([msgspec.structs.asdict(flight) for flight in good]).to_parquet(path)
-        step.output(f"flights-{number:02d}", path, type="Dataset", metadata={"rows": len(good)})
-        step.output(f"rejects-{number:02d}", pd.DataFrame(bad), type="Table", metadata={"rows": len(bad)})
+        pq.write_table(pa.table(flights), path)
+        step.output(path.stem, path, type="Dataset", metadata={"rows": len(good)})
+        path = work / f"rejects-{number:02d}.parquet"
+        pq.write_table(pa.Table.from_pylist(bad), path)
+        step.output(path.stem, path, type="Table", metadata={"rows": len(bad)})

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -18,12 +19,10 @@ import click
 
 import runreel
 
-MONTHS = range(1, 13)
-FOLDS = range(3)
 GRAPH = {
     "extract": [],
-    "clean": ["extract"],
     "weather": [],
+    "clean": ["extract"],
     "join-weather": ["clean", "weather"],
     "features": ["join-weather"],
     "train": ["features"],
@@ -31,11 +30,18 @@ GRAPH = {
     "evaluate": ["train", "baseline"],
     "publish": ["evaluate"],
 }
-
+PARTS = {"extract": [f"{month:02d}" for month in range(1, 13)], "train": ["0", "1", "2"]}
+"""The steps that are several, side by side: months, and folds."""
 
 # How much work is done: the full size is worth watching, the quick one is for a first look and for tests.
 FULL = {"keep": 1, "epochs": 20, "trees": 100, "rows": 20_000}
 QUICK = {"keep": 25, "epochs": 3, "trees": 20, "rows": 1_000}
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Steps run side by side; numpy's threads in each of them would only be in each other's way."""
+
+END_SECONDS = 8.0
+"""How long a step that is told to end may take to say so."""
 
 
 def main(*, quick: bool = False, fail: bool = False, work: Path | None = None) -> bool:
@@ -46,75 +52,90 @@ def main(*, quick: bool = False, fail: bool = False, work: Path | None = None) -
         fail: the weather comes without a column, and the step that needs it fails.
         work: folder of the tables between the steps; by default a temporary one, removed at the end.
     """
-    size = QUICK if quick else FULL
     if work is None:
         with tempfile.TemporaryDirectory(prefix="runreel-demo-") as folder:
             return main(quick=quick, fail=fail, work=Path(folder))
-    params = {"months": len(MONTHS), **size}
+    size = QUICK if quick else FULL
     tags = {"demo": "quick" if quick else "full"}
-    run = runreel.start("nyc-flights", experiment="delays", params=params, tags=tags, graph=GRAPH)
-    click.echo(f"run {run.id[-8:]} {run.url or ''}")
-    try:
-        ended = steps(run, size, work, fail)
-    except BaseException as error:
-        run.finish(error=error)
-        raise
-    failed = sorted(name for name, code in ended.items() if code)
-    run.finish("FAILED" if failed else None, error=f"{', '.join(failed)} failed" if failed else None)
-    click.echo(f"the run {'failed: ' + ', '.join(failed) if failed else 'succeeded'} {run.url or ''}")
+    with runreel.start("nyc-flights", experiment="delays", params=size, tags=tags, graph=GRAPH) as run:
+        click.echo(f"run {run.id[-8:]}: {run.url or 'set RUNREEL_URL to have a link'}")
+        done = asyncio.run(Pipeline(run, size, work, fail).all())
+        failed = [name for name in GRAPH if not done[name]]
+        if failed:
+            run.finish("FAILED", error=f"not done: {', '.join(failed)}")
+    click.echo(f"the run {'failed' if failed else 'succeeded'}: {run.url or run.id}")
     click.echo(f"see it again: runreel replay {run.id[-8:]}")
     return not failed
 
 
-def steps(run: runreel.Run, size: Mapping[str, int], work: Path, fail: bool) -> dict[str, int]:
-    """Start each step when its parents are done, side by side where they can be; answers each one's exit code."""
-    going: dict[str, list[subprocess.Popen[bytes]]] = {}
-    groups: dict[str, runreel.Step] = {}
-    ended: dict[str, int] = {}
-    try:
-        while len(ended) < len(GRAPH):
-            for name, parents in GRAPH.items():
-                if name not in going and all(ended.get(parent) == 0 for parent in parents):
-                    going[name] = start(run, name, groups, size, work, fail)
-            for name, processes in going.items():
-                done = sum(process.poll() is not None for process in processes)
-                if name in groups and name not in ended:
-                    groups[name].progress(done)
-                if name not in ended and done == len(processes):
-                    ended[name] = max(abs(process.returncode) for process in processes)
-                    if name in groups:
-                        groups[name].finish("FAILED" if ended[name] else None)
-            if any(ended.values()) and going.keys() == ended.keys():
-                return ended  # what is left needs what failed
-            time.sleep(0.05)
-    finally:
-        for processes in going.values():
-            for process in processes:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait(10)
-    return ended
+class Pipeline:
+    """Runs the steps, each as soon as its parents are done.
 
+    Args:
+        run: the run they belong to.
+        size: how much work is done: FULL or QUICK.
+        work: folder of the tables between the steps.
+        fail: leave out a column of the weather.
+    """
 
-def start(
-    run: runreel.Run, name: str, groups: dict[str, runreel.Step], size: Mapping[str, int], work: Path, fail: bool
-) -> list[subprocess.Popen[bytes]]:
-    """The processes of one step. A step of several is opened here, so that they are its children."""
-    parts = {"extract": [f"{month:02d}" for month in MONTHS], "train": [str(fold) for fold in FOLDS]}.get(name)
-    environ = run.environ()
-    if parts:
-        groups[name] = run.step(name, after=GRAPH[name], total=len(parts), unit="part")
-        environ = groups[name].environ()
-    arguments = ["--work", str(work), *(f"--{key}={value}" for key, value in size.items())]
-    if fail and name == "weather":
-        arguments.append("--without=wind_gust")
-    command = [sys.executable, "-m", "runreel_server.demo.pipeline", "step", name]
-    return [
-        subprocess.Popen(
-            [*command, *arguments, f"--part={part}"], env={**os.environ, **environ}, start_new_session=False
+    def __init__(self, run: runreel.Run, size: Mapping[str, int], work: Path, fail: bool) -> None:
+        self._run, self._fail = run, fail
+        self._options = [f"--work={work}", *(f"--{name}={value}" for name, value in size.items())]
+        self._steps: dict[str, asyncio.Task[bool]] = {}
+
+    async def all(self) -> dict[str, bool]:
+        """Run them all; answers whether each was done. SIGTERM cancels it, as Ctrl-C does."""
+        main = asyncio.current_task()
+        assert main is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
+        self._steps = {name: asyncio.create_task(self._step(name)) for name in GRAPH}
+        return dict(zip(GRAPH, await asyncio.gather(*self._steps.values()), strict=True))
+
+    async def _step(self, name: str) -> bool:
+        parents = await asyncio.gather(*(self._steps[parent] for parent in GRAPH[name]))
+        if not all(parents):
+            self._run.step(name, after=GRAPH[name]).finish("SKIPPED")
+            return False
+        began = time.monotonic()
+        if name in PARTS:
+            done = await self._parts(name)
+        else:
+            done = await self._process(name, self._run.environ())
+        click.echo(f"  {name:<12} {'done' if done else 'FAILED'} in {time.monotonic() - began:.1f} s")
+        return done
+
+    async def _parts(self, name: str) -> bool:
+        """A step of several processes: opened here, so that each of them is a step inside it."""
+        with self._run.step(name, after=GRAPH[name]) as group:
+            processes = [self._process(name, group.environ(), f"--part={part}") for part in PARTS[name]]
+            done = [await process for process in group.track(asyncio.as_completed(processes), len(processes), "part")]
+            if not all(done):
+                group.finish("FAILED", error=f"{done.count(False)} of {len(done)} parts failed")
+            return all(done)
+
+    async def _process(self, name: str, environ: Mapping[str, str], *options: str) -> bool:
+        """One step's process; answers whether it ended well. Cancelled, it ends the process."""
+        if self._fail and name == "weather":
+            options = ("--without=wind_gust",)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runreel_server.demo.pipeline", "step", name, *self._options, *options),
+            env={**os.environ, **ONE_THREAD, **environ},
         )
-        for part in parts or ["0"]
-    ]
+        try:
+            return await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                await end(process)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End a process: by SIGTERM, upon which its step says that it is canceled, or else by force."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 @click.group()
@@ -127,6 +148,7 @@ def commands() -> None:
 @click.option("--fail", is_flag=True, help="The weather comes without a column.")
 def run(quick: bool, fail: bool) -> None:
     """Run all steps; the exit code is 1 where one failed that was not asked to."""
+    os.nice(5)  # who watches goes first
     if main(quick=quick, fail=fail) == fail:
         sys.exit(1)
 
@@ -136,17 +158,16 @@ def run(quick: bool, fail: bool) -> None:
 @click.option("--part", type=int, default=0, help="Which month or fold.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder of the tables between the steps.")
 @click.option("--without", default=None, help="A column of the weather to leave out.")
-@click.option("--keep", default=1, help="Take every nth flight.")
-@click.option("--epochs", default=14)
-@click.option("--trees", default=100)
-@click.option("--rows", default=20_000, help="Rows for the permutation importance.")
+@click.option("--keep", default=FULL["keep"], help="Take every nth flight.")
+@click.option("--epochs", default=FULL["epochs"])
+@click.option("--trees", default=FULL["trees"])
+@click.option("--rows", default=FULL["rows"], help="Rows for the permutation importance.")
 def step(name: str, part: int, work: Path, without: str | None, keep: int, epochs: int, trees: int, rows: int) -> None:
     """Run one step in this process; the run's identity comes from the environment."""
-    os.nice(5)  # who watches goes first
     if name == "extract":
-        from runreel_server.demo.extract import month
+        from runreel_server.demo import extract
 
-        month(part, work, keep)
+        extract.month(part, work, keep)
     elif name in ("train", "baseline"):
         from runreel_server.demo import train
 

@@ -21,7 +21,7 @@ def clean(work: Path) -> None:
         months = sorted(work.glob("flights-*.parquet"))
         flights = pd.concat([pd.read_parquet(path) for path in step.track(months, unit="month")], ignore_index=True)
         for path in months:
-            step.input(("extract/" + path.stem[-2:], path.stem))
+            step.input(path.stem)
         zones = pd.read_csv(source.folder() / "airports.csv").set_index("faa")["tzone"].dropna()
         day = pd.to_datetime(flights[["year", "month", "day"]])
         flights["left"] = moments(day, flights.sched_dep_time, pd.Series("America/New_York", flights.index))
@@ -71,8 +71,8 @@ def weather(work: Path, without: str | None = None) -> None:
 def join(work: Path) -> None:
     """Each flight with the weather at its airport in the hour in which it is to leave."""
     with runreel.start("nyc-flights").step("join-weather") as step:
-        step.input(("clean", "clean"))
-        step.input(("weather", "weather"))
+        step.input("clean")
+        step.input("weather")
         flights = pd.read_parquet(work / "clean.parquet")
         hours = pd.read_parquet(work / "weather.parquet").rename(columns={"time_hour": "hour"})
         unit = flights["left"].dt.unit
@@ -95,7 +95,7 @@ def join(work: Path) -> None:
 def features(work: Path) -> None:
     """What was known of each flight two hours before it left, and nothing later."""
     with runreel.start("nyc-flights").step("features", total=4, unit="group") as step:
-        step.input(("join-weather", "joined"))
+        step.input("joined")
         flights = pd.read_parquet(work / "joined.parquet")
         table = flights[["left", "late", "distance", "planned", *WEATHER, "wet"]].copy()
         table["hour"] = flights.sched_dep_time // 100

@@ -19,36 +19,30 @@ from runreel_server.demo.train import FOLDS, split, table
 def evaluate(work: Path, rows: int) -> None:
     """The three folds together: confusion matrix, ROC, and which features the trees lean on (over `rows` rows)."""
     with runreel.start("nyc-flights").step("evaluate", total=3, unit="check") as step:
-        step.input(("baseline", "baseline"))
+        step.input("baseline")
         for number in range(FOLDS):
-            step.input((f"train/fold-{number}", f"model-{number}"))
+            step.input(f"model-{number}")
         x, late = table(work)
         chance = np.empty(len(late))
         for number in range(FOLDS):
             chance[split(len(late), number)[1]] = np.load(work / f"chance-{number}.npy")
         cut = float(np.quantile(chance, 1 - late.mean()))  # as many are called late as are late
         matrix = confusion_matrix(late, chance > cut)
-        names = ["on time", "late"]
-        step.output(
-            "confusion",
-            {
-                "confusionMatrix": {
-                    "annotationSpecs": [{"displayName": n} for n in names],
-                    "rows": [{"row": [int(n) for n in row]} for row in matrix],
-                }
-            },
-            type="ClassificationMetrics",
-        )
-        heat = go.Figure(go.Heatmap(z=matrix, x=names, y=names, texttemplate="%{z:,}", colorscale="Blues"))
-        step.show("confusion matrix", heat.update_layout(title="What was said, and what was", yaxis_title="was"))
         step.progress(1, message="confusion matrix")
-        wrong, right, _ = roc_curve(late, chance)
+        wrong, right, thresholds = roc_curve(late, chance)
         area = float(auc(wrong, right))
-        few = np.linspace(0, len(wrong) - 1, 400).astype(int)
-        curve = go.Figure(go.Scatter(x=wrong[few], y=right[few], name=f"AUC {area:.3f}"))
-        curve.update_layout(title=f"ROC, AUC {area:.3f}", xaxis_title="false alarms", yaxis_title="late ones found")
-        step.show("roc", curve)
         step.metric("auc", area)
+        metrics = {
+            "confusionMatrix": {
+                "annotationSpecs": [{"displayName": name} for name in ("on time", "late")],
+                "rows": [{"row": row} for row in matrix.tolist()],
+            },
+            "confidenceMetrics": [
+                {"confidenceThreshold": thresholds[n], "falsePositiveRate": wrong[n], "recall": right[n]}
+                for n in np.linspace(1, len(wrong) - 1, 60).astype(int)
+            ],
+        }
+        step.show("how good it is", metrics, type="ClassificationMetrics", metadata=metrics)
         step.progress(2, message="ROC")
         model = pickle.loads((work / "baseline.pickle").read_bytes())
         some = np.random.default_rng(7).choice(len(x), min(rows, len(x)), replace=False)
@@ -64,6 +58,8 @@ def evaluate(work: Path, rows: int) -> None:
 def publish(work: Path) -> None:
     """The model that serves, and the report."""
     with runreel.start("nyc-flights").step("publish", after=["evaluate"], unit="artifact", total=3) as step:
+        for name in ("importance", "model-0", "clean"):
+            step.input(name)
         ranked = pd.read_parquet(work / "importance.parquet").head(12)
         figure = go.Figure(go.Bar(x=ranked.importance[::-1], y=ranked.feature[::-1], orientation="h"))
         step.show("what it looks at", figure.update_layout(title="AUC lost when a feature is shuffled"))

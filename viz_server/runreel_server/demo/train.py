@@ -32,20 +32,20 @@ def split(rows: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
 
 def fold(number: int, work: Path, epochs: int) -> None:
     """One fold of the network: a point of the loss for each batch, the AUC for each epoch."""
-    x, late = table(work)
-    learn, check = split(len(x), number)
-    scaler = StandardScaler().fit(x.iloc[learn])
-    learn_x, check_x = scaler.transform(x.iloc[learn]), scaler.transform(x.iloc[check])
-    model = MLPClassifier((64, 32), learning_rate_init=1e-3, alpha=1e-4, random_state=number)
-    order = np.random.default_rng(number)
     with runreel.start("nyc-flights").step(f"fold-{number}", total=epochs, unit="epoch") as step:
-        step.input(("features", "features"))
+        step.input("features")
+        x, late = table(work)
+        learn, check = split(len(x), number)
+        scaler = StandardScaler().fit(x.iloc[learn])
+        learn_x, check_x = scaler.transform(x.iloc[learn]), scaler.transform(x.iloc[check])
+        model = MLPClassifier((64, 32), learning_rate_init=1e-3, alpha=1e-4, random_state=number)
+        order = np.random.default_rng(number)
         step.params({"hidden": "64-32", "batch": BATCH, "rows": len(learn)})
         for epoch in step.track(range(epochs), unit="epoch"):
             shuffled = order.permutation(len(learn))
             for start in range(0, len(learn), BATCH):
                 batch = shuffled[start : start + BATCH]
-                model.partial_fit(learn_x[batch], late[learn][batch], classes=[False, True])
+                model.partial_fit(learn_x[batch], late[learn[batch]], classes=[False, True])
                 step.metric("loss", model.loss_)
             chance = model.predict_proba(check_x)[:, 1]
             auc = roc_auc_score(late[check], chance)
@@ -60,7 +60,7 @@ def fold(number: int, work: Path, epochs: int) -> None:
 def baseline(work: Path, iterations: int) -> None:
     """Boosted trees on the first fold, a few more at a time so that their progress can be seen."""
     with runreel.start("nyc-flights").step("baseline", total=iterations, unit="tree") as step:
-        step.input(("features", "features"))
+        step.input("features")
         x, late = table(work)
         learn, check = split(len(x), 0)
         model = HistGradientBoostingClassifier(max_iter=1, warm_start=True, early_stopping=False)
