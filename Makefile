@@ -19,6 +19,8 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@command -v npm >/dev/null || { echo "no npm: the pages' modules are not type-checked (apt-get install npm)"; exit 0; }; \
+		cd tests/viz_server/js && npm ci --silent --no-audit --no-fund && npm run --silent check
 
 bench: $(STAMPS)/dev native
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)

@@ -56,8 +56,8 @@ def test_events_come_at_the_runs_pace_or_faster() -> None:
     begin = time.monotonic()
     assert list(paced(said, speed=float("inf"))) == said
     fast = time.monotonic() - begin
-    assert 0.2 <= slow < 2
-    assert fast < 0.1
+    assert slow >= 0.2
+    assert fast < slow
 
 
 def test_a_replay_ends_when_told_to() -> None:
