@@ -22,7 +22,7 @@ lint: $(STAMPS)/dev
 	@command -v npm >/dev/null || { echo "no npm: the pages' modules are not type-checked (apt-get install npm)"; exit 0; }; \
 		cd tests/viz_server/js && npm ci --silent --no-audit --no-fund && npm run --silent check
 
-bench: $(STAMPS)/dev native
+bench: $(STAMPS)/bench native
 	$(BIN)/python tests/benchmarks/run.py $(ARGS)
 
 stack: $(STAMPS)/dev native

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from support import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ def environ(folder: Path) -> dict[str, str]:
     """An environment in which `runreel` is this one, and its state is the test's own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RUNREEL_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-    return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), "RUNREEL_EXIT_WAIT": "5"}
+    return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), "RUNREEL_EXIT_WAIT": "1"}
 
 
 @pytest.fixture(scope="module")

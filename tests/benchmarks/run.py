@@ -1,7 +1,7 @@
 """`make bench`: measure, print one table, write bench.json.
 
-Each `bench_*.py` here has `run() -> list[dict]` with rows `{what, value, unit}`, and perhaps `least`, `goal` (numbers in
-the same unit; `better: "less"` where less is better) and `note`. Names as arguments choose among them.
+Each `bench_*.py` here has `run() -> list[dict]` with rows `{what, value, unit}`, and perhaps `least` and `goal` in the
+same unit (`better: "less"` where less is better) and `note`. Names as arguments choose among them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ def shown(row: dict[str, Any]) -> str:
         good = value <= least if less else value >= least
         best = goal is not None and (value <= goal if less else value >= goal)
         mark = "goal" if best else "ok" if good else "SHORT"
-    number = (
-        f"{value:,.3g}"
-        if isinstance(value, float) and abs(value) < 1000
-        else f"{value:,.0f}"
-        if isinstance(value, int | float)
-        else str(value)
-    )
-    return f"{row['what'][:72]:<72} {number:>12} {row['unit']:<10} {bound:>9} {aim:>9} {mark:<6} {row.get('note', '')}".rstrip()
+    columns = f"{row['what'][:72]:<72} {number(value):>12} {row['unit']:<10} {bound:>9} {aim:>9} {mark:<6}"
+    return f"{columns} {row.get('note', '')}".rstrip()
+
+
+def number(value: Any) -> str:
+    """A figure with three digits, or whole where it is large."""
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def main(chosen: list[str]) -> int:
