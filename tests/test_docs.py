@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,7 +43,12 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 ALL = [block for page in PAGES for block in blocks(page)]
-RUN = [block for block in ALL if block.language in ("python", "sh") and not any(w in block.text for w in ELSEWHERE)]
+COMMANDS = {
+    "python": (sys.executable, "-c"),
+    "sh": ("bash", "-euc"),
+    "js": ("node", "--input-type=module", "-e"),
+}
+RUN = [block for block in ALL if block.language in COMMANDS and not any(w in block.text for w in ELSEWHERE)]
 
 
 def named(block: Block) -> str:
@@ -75,7 +81,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 def test_every_block_has_a_language_that_is_known() -> None:
     """A block that nobody runs must not pass for one that is run."""
-    assert {block.language for block in ALL} <= {"python", "sh", "json", "sql", *NOT_RUN}
+    assert {block.language for block in ALL} <= {*COMMANDS, "json", "sql", *NOT_RUN}
 
 
 @pytest.mark.parametrize("block", [block for block in ALL if block.language == "json"], ids=named)
@@ -89,7 +95,9 @@ def test_json_blocks_are_json(block: Block) -> None:
 def test_blocks_run(block: Block, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """As they stand, in a folder of their own."""
     environment = request.getfixturevalue("up") if block.needs == "up" else environ(tmp_path)
-    command = [sys.executable, "-c", block.text] if block.language == "python" else ["bash", "-euc", block.text]
+    command = [*COMMANDS[block.language], block.text]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
     environment.setdefault("RUNREEL_TRANSPORT", "" if block.needs == "up" else "null")
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, f"{named(block)}\n{done.stdout}{done.stderr}"
