@@ -11,7 +11,7 @@ from runreel.settings import Settings
 from runreel_consumers import topics as wanted_topics
 from runreel_consumers.archive.positions import Epochs
 from runreel_consumers.archive.reader import Reader
-from runreel_consumers.brokers import ANSWER_SECONDS, TopicIds, address_of, partitions_of_topics
+from runreel_consumers.brokers import TopicIds, address_of, partitions_of_topics
 from runreel_consumers.store import Store, open_store
 
 
@@ -22,7 +22,7 @@ def require_kafka(settings: Settings) -> str:
         SettingError: there are none, they do not answer, or the clients' keys are wrong.
     """
     address = address_of(settings)
-    reach(settings, address, timeout=ANSWER_SECONDS)
+    reach(settings, address)
     return address
 
 
@@ -32,7 +32,7 @@ def require_topics(settings: Settings, names: list[str]) -> None:
     Raises:
         SettingError: one is not; it is not made here, because a mistyped name would make another one.
     """
-    client, _ = reach(settings, address_of(settings), timeout=ANSWER_SECONDS)
+    client, _ = reach(settings, address_of(settings))
     for name, count in partitions_of_topics(client, names).items():
         if not count:
             raise SettingError(_setting_of(settings, name), name, "is no topic there: run `runreel topics create`")

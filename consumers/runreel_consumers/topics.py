@@ -9,7 +9,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 
-from runreel.errors import NotReachable
+from runreel.errors import NotReachable, RunreelError, SettingError
 from runreel.settings import Settings
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.brokers import ANSWER_SECONDS, admin, client_config, partitions_of_topics
@@ -60,6 +60,7 @@ def create(settings: Settings, address: str) -> dict[str, bool]:
     """Make the topics that are not there; answers for each whether it was made now.
 
     Raises:
+        SettingError: a setting is refused; says the way out.
         NotReachable: no broker answered, or it refused; says why.
     """
     client = admin(settings, address)  # its answers end with it
@@ -82,11 +83,21 @@ def create(settings: Settings, address: str) -> dict[str, bool]:
             made[name] = True
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise NotReachable(f"topic {name} was not made: {error.args[0].str()}") from None
+                raise _refused(settings, name, error.args[0]) from None
             made[name] = False
         except TimeoutError:
             raise NotReachable(f"topic {name} was not made: no broker answered in time") from None
     return made
+
+
+def _refused(settings: Settings, topic: str, error: KafkaError) -> RunreelError:
+    if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+        way_out = f"Kafka refuses it ({error.str()}): it has fewer brokers"
+        return SettingError("RUNREEL_REPLICATION", str(settings.replication), way_out)
+    if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+        way_out = f"this user may not make topic {topic}: name one who may, or have it made"
+        return SettingError("RUNREEL_KAFKA_CONFIG", None, way_out)
+    return NotReachable(f"topic {topic} was not made: {error.str()}")
 
 
 def compare(settings: Settings, address: str) -> list[Difference]:

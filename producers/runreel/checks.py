@@ -78,15 +78,21 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """What all checks of all installed packages find, in the order of their names."""
+    told: set[tuple[str, str]] = set()
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         about = point.name.partition("-")[2] or point.name
         try:
             check: Check = point.load()
-            yield from check(settings)
+            for finding in check(settings):
+                told.add((finding.text, finding.way_out))
+                yield finding
         except ModuleNotFoundError as error:
             yield Finding("ok", about, f"not looked at: {error.name} is not installed")
         except RunreelError as error:
-            yield wrong(about, error)
+            finding = wrong(about, error)
+            if (finding.text, finding.way_out) not in told:  # two checks may need what is not there
+                told.add((finding.text, finding.way_out))
+                yield finding
 
 
 def spool(settings: Settings) -> Iterator[Finding]:
@@ -188,7 +194,12 @@ def reach(
     from confluent_kafka.admin import AdminClient
 
     said: list[Any] = []
-    config: dict[str, Any] = {**settings.kafka_config, "bootstrap.servers": servers, "error_cb": said.append, "log_level": 0}
+    config: dict[str, Any] = {
+        **settings.kafka_config,
+        "bootstrap.servers": servers,
+        "error_cb": said.append,
+        "log_level": 0,
+    }
     try:
         client = AdminClient(config)
     except (KafkaException, TypeError, ValueError) as error:

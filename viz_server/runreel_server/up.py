@@ -87,7 +87,7 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
 
     Raises:
         SettingError: another `up` runs here, RUNREEL_KAFKA is set, a folder cannot be used, or no port is free.
-        RunreelError: afterwards: a consumer failed.
+        BaseException: afterwards: what a consumer failed of.
     """
     from runreel_consumers.checks import require_store
     from runreel_consumers.together import Consumers
@@ -125,7 +125,7 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
                 if not consumers.stop(Deadline(STOP_SECONDS)):
                     log.warning("a consumer did not end in time; what it held is sent again by its emitters")
             if consumers.failed is not None:
-                raise RunreelError(f"a consumer failed: {consumers.failed}") from consumers.failed
+                raise consumers.failed
         finally:
             listener.close()
 
@@ -153,6 +153,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         way_out = f"another `runreel up` runs with this folder{where}: use that one, or set another folder"
         raise SettingError("RUNREEL_STATE_DIR", str(settings.state_dir), way_out)
     try:
+        Hub.remove(settings)  # of one that was killed: with the lock held, it would pass for this one
         yield
     finally:
         lock.release()

@@ -26,6 +26,7 @@ from runreel.speaker import Speaker
 from runreel.step import Step
 from runreel.step import inside as path_inside
 from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP, is_safe
+from runreel.transports.choice import check
 from runreel.values import clean
 from runreel.voice import SILENCE, Voice
 
@@ -92,6 +93,7 @@ def speak(
 
 
 def _session(settings: Settings, run: str, source: str = SOURCE, *, one_shot: bool) -> Session:
+    check(settings)
     return Session(
         settings,
         run=run,
@@ -291,6 +293,7 @@ def artifact(
     settings = Settings()
     voice: Voice = SILENCE
     if not settings.disabled:
+        check(settings)
         voice = _LastWord(
             settings, run=run, workspace=settings.workspace, source=f"/{settings.workspace}/{SOURCE}", role="member",
             one_shot=True,

@@ -16,6 +16,7 @@ from runreel.environment import command as shown
 from runreel.events import Error
 from runreel.settings import Settings
 from runreel.spool import recover
+from runreel.transports.choice import check
 
 Outcome: TypeAlias = tuple[str, Error | None]
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as shells have it
@@ -38,6 +39,7 @@ def command(
     is started. Ends with the command's own exit code, 128 + n where signal n ended it.
     """
     settings = Settings()
+    check(settings)
     tool = os.path.basename(command[0])
     run = runreel.start(pipeline or tool, experiment=experiment)
     step = run.step(name or tool, after=list(after) or None, kind="command", params={"command": shown(command)})

@@ -15,6 +15,7 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 def log_to_stderr(level: int = logging.WARNING) -> None:
     """Show what the packages log, with its time: such a command's stderr is its log."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells each of its retries; what comes of them we tell
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import click
 
 from runreel.settings import Settings
 from runreel.spool import recover, waiting
+from runreel.transports.choice import check
 
 
 @click.command("sync")
@@ -13,6 +14,7 @@ from runreel.spool import recover, waiting
 def command(timeout: float) -> int:
     """Ship what ended processes of this machine left in their spools; exit code 1 where something stays."""
     settings = Settings()
+    check(settings)
     before = waiting(settings)
     recover(settings, timeout=timeout)
     after = waiting(settings)

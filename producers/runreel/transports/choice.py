@@ -49,3 +49,16 @@ def choose(settings: Settings) -> Transport:
     from runreel.transports.null import NullTransport
 
     return NullTransport()
+
+
+def check(settings: Settings) -> None:
+    """See that there is a way out, and that its client takes its settings. Makes no connection.
+
+    Raises:
+        SettingError: as `choose`, or librdkafka does not take RUNREEL_KAFKA_CONFIG.
+    """
+    choose(settings)
+    if kind(settings) in ("kafka", "up"):
+        from runreel.transports.client import Client
+
+        Client(settings, settings.kafka, lambda _: None).drop()
