@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from runreel.errors import CodecError
-from runreel.events import DATA, STREAMS, Event, Logs, Metrics, Number
+from runreel.events import DATA, STREAMS, Event, Logs, Metrics, Number, Progress
 from runreel.ids import SAFE
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
@@ -168,10 +168,13 @@ def decode(message: bytes | memoryview) -> Event:
             extra = _extra(message)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"not an event of the contract: {error}") from None
+    time = (wire.time - _EPOCH) // _MICROSECOND
+    if not _FIRST <= time <= _LAST:  # its own zone has the year, UTC has not
+        raise CodecError(f"not an event of the contract: time {wire.time} lies outside of the years 1 to 9999")
     return Event(
         type=wire.type,
         run=wire.run,
-        time=(wire.time - _EPOCH) // _MICROSECOND,
+        time=time,
         id=wire.id,
         source=wire.source,
         workspace=wire.workspace or "default",
@@ -210,10 +213,28 @@ def payload(event: Event) -> Any:
         data = decoder.decode(event.data)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"data of {event.type}: {error}") from None
+    if event.type in STREAMS:
+        check_columns(data)
     # Counting brackets is cheap, and where there are few nothing can lie deep. Columns cannot at all.
-    if event.type not in STREAMS and event.data.count(b"{") + event.data.count(b"[") > MAX_DEPTH and _deep(data):
+    elif event.data.count(b"{") + event.data.count(b"[") > MAX_DEPTH and _deep(data):
         raise CodecError(f"data of {event.type}: deeper than {MAX_DEPTH} lists and objects within each other")
     return data
+
+
+def check_columns(data: Metrics | Progress | Logs) -> None:
+    """See that the columns of a stream have as many rows each.
+
+    Raises:
+        CodecError: they have not.
+    """
+    if isinstance(data, Metrics):
+        rows = (len(data.time), len(data.value), len(data.time if data.at is None else data.at))
+    elif isinstance(data, Logs):
+        rows = (len(data.time), len(data.level), len(data.text))
+    else:
+        rows = (len(data.time), len(data.done), len(data.done))
+    if not rows[0] == rows[1] == rows[2]:
+        raise CodecError(f"columns of unequal length: {', '.join(map(str, rows))}")
 
 
 def _deep(data: Any) -> bool:
@@ -294,6 +315,17 @@ def read_one(value: Number) -> int | float | None:
 def read(values: Iterable[Number]) -> list[int | float | None]:
     """A column of numbers from JSON."""
     return [_NON_FINITE.get(value) if isinstance(value, str) else value for value in values]
+
+
+def real(value: Number) -> float:
+    """A number from JSON as a column holds it: "no value" is NaN, what is beyond a float is infinite."""
+    number = read_one(value)
+    if number is None:
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def escape(raw: bytes) -> tuple[str, bool]:

@@ -6,13 +6,15 @@ Times inside `data` are integers: microseconds since 1970, UTC. `codec` turns ev
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"]
 Role = Literal["owner", "member", "service"]
 Number = int | float | str | None  # as it stands in JSON: the non-finite ones are strings, None is "no value"
+Micros = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=(1 << 62) - 1)]
+"""Microseconds since 1970: half of what 64 bits hold, so that a clock's offset may be added and a column holds it."""
 
 ENDED: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"})
 
@@ -101,7 +103,7 @@ class SessionOffset(_Data):
     """A session's clock offset in microseconds: the least (broker's receipt - time) over its heartbeats."""
 
     session: str
-    offset: int
+    offset: Micros
 
 
 class Heartbeat(_Data):
@@ -164,7 +166,7 @@ class StepFinished(_Data):
 class Progress(_Data):
     """How far a step is, in columns: `done[i]` units at `time[i]`."""
 
-    time: list[int]
+    time: list[Micros]
     done: list[float]
     total: float | None = None
     unit: str | None = None
@@ -175,7 +177,7 @@ class Metrics(_Data):
     """Points of one series in columns. `at` None: the index counts within the session."""
 
     name: str
-    time: list[int]
+    time: list[Micros]
     value: list[Number]
     at: list[Number] | None = None
 
@@ -187,7 +189,7 @@ class Logs(_Data):
     `more`: the last text goes on in this session's next event of the same step and stream.
     """
 
-    time: list[int]
+    time: list[Micros]
     level: list[str]
     text: list[str]
     stream: Literal["stdout", "stderr", "log"] = "log"

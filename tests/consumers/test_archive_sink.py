@@ -16,7 +16,7 @@ from archiving import Kept, Letters, Speaker, settings
 from runreel import codec
 from runreel.deadline import Deadline
 from runreel.errors import NotReachable
-from runreel.events import HEARTBEAT, Event, Heartbeat
+from runreel.events import HEARTBEAT, METRICS, Event, Heartbeat
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.archive.sink import ArchiveSink
 from runreel_consumers.loop import Place
@@ -101,6 +101,20 @@ def test_an_event_of_a_workspace_that_its_topic_may_not_carry_is_buried(store: D
     (letter,) = letters.sent
     assert b"workspace 'else' may not be said" in dict(letter["headers"])["runreel-reason"]
     assert list(Reader(store).runs()) == [mine.run]
+
+
+def test_data_that_no_column_can_hold_are_kept_as_said_and_hold_nobody_up(store: DirectoryStore) -> None:
+    speaker = Speaker()
+    events = [speaker.say(METRICS, {"name": "x", "time": [time], "value": [1]}) for time in (1 << 63, 10**30)]
+    events += [speaker.say(METRICS, {"name": "x", "time": [1], "value": [1, 2]}), speaker.points("x", [10**400])]
+    sink, letters = opened(store)
+    sink.add(PLACE, [Kept(codec.encode(event), at) for at, event in enumerate(events)])
+    sink.flush(Deadline(30))
+    assert letters.sent == []
+    assert [row.event.data for row in Reader(store).rows(speaker.run)] == [event.data for event in events]
+    assert {key: list(found.value) for key, found in Reader(store).points(speaker.run).items()} == {
+        ("x-train", "x"): [float("inf")]
+    }
 
 
 def test_a_heartbeat_needs_no_seq(store: DirectoryStore) -> None:

@@ -250,3 +250,38 @@ def test_a_time_without_a_zone_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(ValueError, match="has no zone"):
         codec.micros(datetime(2026, 11, 22))
     assert codec.micros(datetime(2026, 11, 22, 9, tzinfo=UTC)) == START
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "reason"),
+    [
+        (ev.METRICS, {"name": "x", "time": [1 << 63], "value": [1]}, "time"),
+        (ev.LOGS, {"time": [-(10**30)], "level": ["INFO"], "text": ["a"]}, "time"),
+        (ev.PROGRESS, {"time": [1 << 62], "done": [1]}, "time"),
+        (ev.SESSION_OFFSET, {"session": "s", "offset": 10**30}, "offset"),
+        (ev.METRICS, {"name": "x", "time": [1], "value": [1, 2]}, "unequal length: 1, 2, 1"),
+        (ev.METRICS, {"name": "x", "time": [1], "value": [1], "at": []}, "unequal length: 1, 1, 0"),
+        (ev.LOGS, {"time": [1], "level": [], "text": ["a"]}, "unequal length"),
+        (ev.PROGRESS, {"time": [], "done": [1]}, "unequal length"),
+    ],
+)
+def test_columns_that_cannot_be_a_table_are_refused(kind: str, data: Any, reason: str) -> None:
+    event = codec.decode(message(type=kind, data=data))
+    with pytest.raises(CodecError, match=reason):
+        codec.payload(event)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_utc_has_no_year_for_is_refused(time: str) -> None:
+    with pytest.raises(CodecError, match="years 1 to 9999"):
+        codec.decode(message(time=time))
+
+
+@pytest.mark.parametrize(
+    ("said", "real"),
+    [(10**400, math.inf), (-(10**400), -math.inf), ("Infinity", math.inf), (3, 3.0), (1 << 70, 2.0**70)],
+)
+def test_any_number_has_a_place_in_a_column(said: Any, real: float) -> None:
+    assert codec.real(said) == real
+    assert math.isnan(codec.real(None))
+    assert math.isnan(codec.real("NaN"))

@@ -205,6 +205,38 @@ def test_points_of_the_tail_join_the_series_once(feed: Feed, broker: str) -> Non
     assert series.tiles.columns.at.tolist() == [0.0, 1.0, 2.0]
 
 
+def test_a_strange_word_ends_neither_the_tail_nor_the_frames(
+    feed: Feed, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    emitter.send(emitter.step("train"), emitter.points("train", "loss", 3.0))
+    live = opened(feed, emitter.run)
+    series = feed.series(emitter.run).get([("e-train", "loss")])["e-train", "loss"]
+    for data in (
+        {"name": "loss", "time": [1], "value": [1, 2]},
+        {"name": "loss", "time": [1 << 63], "value": [1]},
+        {"name": "loss", "time": [1], "value": [10**400]},
+    ):
+        emitter.send(emitter.event(ev.METRICS, data, "train", "e-train"))
+    wait_for(lambda: live.view()["events"] == 7)
+    live.drain()
+    emitter.send(emitter.step("after"))
+    wait_for(lambda: [frame for frame in live.drain() if b'"after"' in frame.body])
+    assert len(series.tiles) == 2
+
+    def broken(_: object) -> bool:
+        raise RuntimeError("a defect of the fold")
+
+    other = Emitter(broker)
+    other.begin()
+    second = opened(feed, other.run)
+    monkeypatch.setattr(live, "hear", broken)
+    emitter.send(emitter.step("lost"))
+    other.send(other.step("on"))
+    wait_for(lambda: "on" in second.view()["steps"])
+
+
 def test_a_delta_holds_points_and_lines_in_bounds(feed: Feed, broker: str) -> None:
     emitter = Emitter(broker)
     emitter.begin()

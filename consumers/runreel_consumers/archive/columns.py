@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from runreel.events import HEARTBEAT, LOGS, METRICS, PROGRESS, Event
+from runreel.events import HEARTBEAT, LOGS, METRICS, PROGRESS, Event, Micros
 from runreel_consumers.archive.positions import Position
 
 KINDS: Final = {HEARTBEAT: 1, PROGRESS: 2, METRICS: 3, LOGS: 4}
@@ -56,7 +56,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class _Streamed(msgspec.Struct):
-    time: list[int]
+    time: list[Micros]
     name: str | None = None
 
 

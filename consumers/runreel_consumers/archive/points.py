@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from runreel.codec import read
+from runreel.codec import check_columns, read_one, real
+from runreel.errors import CodecError
 from runreel.events import Metrics, Number
 
 Key = tuple[str | None, str]
@@ -75,13 +76,11 @@ class _Series:
         self.seq: list[int] = []
 
     def add(self, said: Metrics, session: int, seq: int) -> None:
-        count = min(len(said.time), len(said.value))
-        value, valid = _numbers(said.value[:count])
+        value, valid = _numbers(said.value)
         self.value.append(value)
         self.valid.append(valid)
-        self.time.append(np.array(said.time[:count], np.int64))
-        at = np.full(count, np.nan) if said.at is None else _numbers(said.at[:count])[0]
-        self.at.append(np.concatenate((at, np.full(count - len(at), np.nan))))
+        self.time.append(np.array(said.time, np.int64))
+        self.at.append(np.full(len(said.time), np.nan) if said.at is None else _numbers(said.at)[0])
         self.session.append(session)
         self.seq.append(seq)
 
@@ -116,7 +115,8 @@ def collect(tables: Iterable[pa.Table], keys: Iterable[Key] | None = None) -> di
                 continue
             try:
                 said = _decoder.decode(data)
-            except msgspec.DecodeError:
+                check_columns(said)
+            except (msgspec.DecodeError, CodecError):
                 continue  # kept as said, but no points
             series.setdefault(key, _Series()).add(said, sessions.setdefault(session, len(sessions)), seq)
     names = list(sessions)
@@ -174,6 +174,5 @@ def _numbers(said: list[Number]) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
             return np.array(said, np.float64), np.ones(len(said), np.bool_)
     except (ValueError, OverflowError):
         pass
-    numbers = read(said)
-    valid = np.array([number is not None for number in numbers], np.bool_)
-    return np.array([np.nan if number is None else number for number in numbers], np.float64), valid
+    valid = np.array([read_one(number) is not None for number in said], np.bool_)
+    return np.array([real(number) for number in said], np.float64), valid

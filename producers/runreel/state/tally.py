@@ -140,7 +140,6 @@ class Tally:
         return (part,) if changed else ()
 
     def _metrics(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Metrics) -> bool:
-        _columns(data.time, data.value, data.time if data.at is None else data.at)
         time, value = data.time, data.value
         if limit is not None and time and max(time) > limit:
             kept = [i for i, when in enumerate(time) if when <= limit]
@@ -161,7 +160,6 @@ class Tally:
         return True
 
     def _progress(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Progress) -> bool:
-        _columns(data.time, data.done)
         rows = {i: when for i, when in enumerate(data.time) if limit is None or when <= limit}
         if not rows:
             return False
@@ -171,7 +169,6 @@ class Tally:
         return True
 
     def _logs(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Logs) -> bool:
-        _columns(data.time, data.level, data.text)
         rows = [i for i, when in enumerate(data.time) if limit is None or when <= limit]
         if not rows:
             return False
@@ -255,11 +252,6 @@ class Tally:
         return isinstance(other, Tally) and self.to_bytes() == other.to_bytes()
 
     __hash__ = None  # type: ignore[assignment]  # it grows
-
-
-def _columns(*columns: list[Any]) -> None:
-    if len({len(column) for column in columns}) > 1:
-        raise CodecError(f"columns of unequal length: {', '.join(str(len(column)) for column in columns)}")
 
 
 def _bounds(column: list[ev.Number]) -> tuple[Mapping[int, Value] | list[Value], float | None, float | None]:

@@ -244,8 +244,11 @@ class Feed:
                 self._recent.add(taken)
                 self.newest[taken.topic, taken.identity, taken.partition] = taken.offset
                 live = self._lives.get(taken.run)
-                if live is not None and live.hear(taken):
-                    changed[taken.run] = live
+                try:
+                    if live is not None and live.hear(taken):
+                        changed[taken.run] = live
+                except Exception:  # one message's trouble must not end the tail for all runs
+                    log.exception("a message of run %s was not taken in (%s)", taken.run, taken.position)
             self.heard += len(messages)
             self.last_heard = time.monotonic()
         for live in changed.values():

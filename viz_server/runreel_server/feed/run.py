@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from runreel import events as ev
-from runreel.codec import decode, payload, read
+from runreel.codec import decode, payload, real
 from runreel.errors import CodecError
-from runreel.events import Event
+from runreel.events import Event, Number
 from runreel.ids import encode_segment
 from runreel.state import RunState, Tally
 from runreel.state.touched import RUN, Part
@@ -52,7 +52,7 @@ class LiveRun:
         self.listeners: list[Callable[[Event], None]] = []
         self._waiting: list[Taken] | None = []
         self._touched: dict[Part, None] = {}
-        self._points: dict[tuple[str, str, str], list[tuple[list[Any], list[int], list[Any]]]] = {}
+        self._points: dict[tuple[str, str, str], list[tuple[Sequence[Number], list[int], list[Number]]]] = {}
         self._lines: list[Json] = []
         self._line_count = 0
         self._made: list[Frame] = []
@@ -122,9 +122,9 @@ class LiveRun:
         path = event.subject or ""
         if isinstance(data, ev.Metrics):
             count = self.tally.count(event, data.name)
-            at = list(range(count, count + len(data.value))) if data.at is None else read(data.at)
+            at = range(count, count + len(data.value)) if data.at is None else data.at
             key = (path, event.execution or "", data.name)
-            self._points.setdefault(key, []).append((at, data.time, read(data.value)))
+            self._points.setdefault(key, []).append((at, data.time, data.value))
         elif isinstance(data, ev.Logs):
             self._line_count += len(data.text)
             for when, level, text in list(zip(data.time, data.level, data.text, strict=False))[-MOST_LINES:]:
@@ -220,10 +220,10 @@ class LiveRun:
     def _said_points(self) -> Json:
         said = {}
         for (path, execution, name), batches in self._points.items():
-            at = [x for batch in batches for x in batch[0]]
+            at = [real(x) for batch in batches for x in batch[0]]
             when = [x for batch in batches for x in batch[1]]
-            value = [float("nan") if x is None else x for batch in batches for x in batch[2]]
-            columns = m4([float("nan") if x is None else x for x in at], when, value, MOST_POINTS)
+            value = [real(x) for batch in batches for x in batch[2]]
+            columns = m4(at, when, value, MOST_POINTS)
             key = f"{path}{self._attempt(path, execution)}:{encode_segment(name)}"
             said[key] = {"at": plain(columns[0]), "time": columns[1].tolist(), "value": plain(columns[2])}
         return said

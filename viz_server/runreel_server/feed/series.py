@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from runreel import events as ev
-from runreel.codec import payload, read
+from runreel.codec import payload, real
 from runreel.errors import CodecError, NotReachable
 from runreel.events import Event
 from runreel.state.intervals import Intervals, add
@@ -75,11 +75,11 @@ class Series:
             return
         count = self._counts.get(session, 0)
         self._counts[session] = count + len(data.value)
-        at = list(range(count, count + len(data.value))) if data.at is None else read(data.at)
+        at = range(count, count + len(data.value)) if data.at is None else data.at
         self.tiles.append(
-            [_number(x) for x in at],
+            [real(x) for x in at],
             data.time,
-            [_number(x) for x in read(data.value)],
+            [real(x) for x in data.value],
             session=self._ordinal(session),
             seq=event.seq or 0,
         )
@@ -148,7 +148,3 @@ class SeriesCache:
                     series.add(event, data)
         for series in new.values():
             series.open()
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
