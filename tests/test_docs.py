@@ -9,37 +9,46 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from native import Native
 from support import wait_for
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 NOT_RUN = {"", "text", "http"}
-ELSEWHERE = ("make demo", "pip install")
-"""Blocks that other tests run: the demo's, and the wheel's."""
+ELSEWHERE = ("make demo", "runreel demo", "pip install", "docker compose", "kubectl")
+"""Blocks that other tests run, the demo's, the wheel's and those of what is deployed, or that need a cluster."""
 
 
 class Block(NamedTuple):
-    """A fenced block: where it stands, its language, its text, and what it needs."""
+    """A fenced block: where it stands, its language, its text, what it needs, and which file it quotes."""
 
     page: Path
     line: int
     language: str
     text: str
     needs: str
+    source: str
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """The fenced blocks of a page. A comment `<!-- with: up -->` before one gives it a running `runreel up`."""
-    pattern = re.compile(r"(?:<!-- with: (\w+) -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
+    """The fenced blocks of a page.
+
+    A comment before one says what it gets: `<!-- with: up -->` a running `runreel up`, `<!-- with: native -->` a real
+    Kafka and MinIO. `<!-- from: FILE -->` says that it quotes a file, in pieces parted by `...`; it is not run.
+    """
+    pattern = re.compile(r"(?:<!-- (with|from): (\S+) -->\n)?^```(\w*)\n(.*?)^```", re.M | re.S)
     text = page.read_text()
     for found in pattern.finditer(text):
-        yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], found[3], found[1] or "")
+        given = {found[1]: found[2]}
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(page, line, found[3], found[4], given.get("with", ""), given.get("from", ""))
 
 
 ALL = [block for page in PAGES for block in blocks(page)]
@@ -48,7 +57,12 @@ COMMANDS = {
     "sh": ("bash", "-euc"),
     "js": ("node", "--input-type=module", "-e"),
 }
-RUN = [block for block in ALL if block.language in COMMANDS and not any(w in block.text for w in ELSEWHERE)]
+QUOTES = [block for block in ALL if block.source]
+RUN = [
+    block
+    for block in ALL
+    if block.language in COMMANDS and not block.source and not any(word in block.text for word in ELSEWHERE)
+]
 
 
 def named(block: Block) -> str:
@@ -79,6 +93,23 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         process.wait(15)
 
 
+@pytest.fixture
+def real(native: Native, prefix: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a real Kafka and MinIO, with topics that no other test has."""
+    topics = {f"RUNREEL_TOPIC_{name}": f"{prefix}.{name}" for name in ("EVENTS", "BLOBS", "RUNS", "VIEWS", "DEAD")}
+    return {
+        **environ(tmp_path),
+        **topics,
+        "RUNREEL_KAFKA": native.kafka,
+        "RUNREEL_STORE": f"s3://{native.bucket}/{prefix}",
+        "RUNREEL_S3_ENDPOINT": native.s3_endpoint,
+        "RUNREEL_GROUP": prefix,
+        "MINIO_ROOT_USER": native.access_key,
+        "MINIO_ROOT_PASSWORD": native.secret_key,
+        "RUNREEL_EXIT_WAIT": "30",
+    }
+
+
 def test_every_block_has_a_language_that_is_known() -> None:
     """A block that nobody runs must not pass for one that is run."""
     assert {block.language for block in ALL} <= {*COMMANDS, "json", "sql", *NOT_RUN}
@@ -90,14 +121,23 @@ def test_json_blocks_are_json(block: Block) -> None:
     json.loads(block.text)
 
 
+@pytest.mark.parametrize("block", QUOTES, ids=named)
+def test_quotes_stand_in_what_they_quote(block: Block) -> None:
+    """Line by line, at whatever indent."""
+    source = (ROOT / block.source).read_text()
+    for piece in block.text.split("...\n"):
+        assert any(textwrap.indent(piece, " " * indent) in source for indent in range(0, 25, 4)), piece
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("block", RUN, ids=named)
 def test_blocks_run(block: Block, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """As they stand, in a folder of their own."""
-    environment = request.getfixturevalue("up") if block.needs == "up" else environ(tmp_path)
+    given = {"up": "up", "native": "real"}
+    environment = request.getfixturevalue(given[block.needs]) if block.needs else environ(tmp_path)
     command = [*COMMANDS[block.language], block.text]
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    environment.setdefault("RUNREEL_TRANSPORT", "" if block.needs == "up" else "null")
+    environment.setdefault("RUNREEL_TRANSPORT", "" if block.needs else "null")
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, f"{named(block)}\n{done.stdout}{done.stderr}"

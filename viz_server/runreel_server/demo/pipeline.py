@@ -108,7 +108,7 @@ class Pipeline:
         """A step of several processes: opened here, so that each of them is a step inside it."""
         with self._run.step(name, after=GRAPH[name]) as group:
             processes = [self._process(name, group.environ(), f"--part={part}") for part in PARTS[name]]
-            done = [await process for process in group.track(asyncio.as_completed(processes), len(processes), "part")]
+            done = await asyncio.gather(*processes)
             if not all(done):
                 group.finish("FAILED", error=f"{done.count(False)} of {len(done)} parts failed")
             return all(done)
