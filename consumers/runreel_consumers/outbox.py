@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from runreel.deadline import Deadline
 from runreel.errors import NotReachable
@@ -15,6 +15,11 @@ from runreel_consumers.brokers import client_config
 from runreel_consumers.messages import Headers
 
 log = logging.getLogger(__name__)
+
+CUT: Final = "runreel-cut"
+"""The header of a message that Kafka did not take whole: how many bytes it had."""
+
+_LARGEST: Final = 1_000_000_000  # librdkafka's own bound; the broker's is the one that counts
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -37,7 +42,14 @@ class Outbox:
 
     def __init__(self, settings: Settings, address: str) -> None:
         self._config = client_config(
-            settings, address, enable_idempotence=True, acks="all", partitioner="murmur2_random", linger_ms=5
+            settings,
+            address,
+            enable_idempotence=True,
+            acks="all",
+            partitioner="murmur2_random",
+            linger_ms=5,
+            message_max_bytes=_LARGEST,
+            compression_type="lz4",
         )
         self._producer: Producer | None = None
         self._failed: list[Letter] = []
@@ -52,7 +64,10 @@ class Outbox:
         headers: Headers | None = None,
         partition: int = -1,
     ) -> None:
-        """Send one message; it has arrived when the next `flush` returns. `partition` -1: that of its key."""
+        """Send one message; it has arrived when the next `flush` returns. `partition` -1: that of its key.
+
+        One that is larger than Kafka takes is cut, marked by a header and told in our log: nobody waits for ever.
+        """
         self._produce(Letter(topic, value, key, list(headers or []), partition))
 
     def poll(self) -> None:
@@ -80,7 +95,7 @@ class Outbox:
     def _arrived(self, letter: Letter, error: KafkaError | None, _message: Any) -> None:
         """A delivery report."""
         if error is not None:
-            self._failed.append(letter)
+            self._failed.append(_cut(letter) if _too_large(letter, error) else letter)
             self._reason = error
 
     def _produce(self, letter: Letter) -> None:
@@ -99,3 +114,17 @@ class Outbox:
                 return
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                self._arrived(letter, error.args[0], None)
+                return
+
+
+def _too_large(letter: Letter, error: KafkaError) -> bool:
+    return error.code() == KafkaError.MSG_SIZE_TOO_LARGE and bool(letter.value)
+
+
+def _cut(letter: Letter) -> Letter:
+    value = letter.value or b""
+    log.error("a message of %d bytes for topic %s is larger than Kafka takes: it is cut", len(value), letter.topic)
+    told = [] if any(name == CUT for name, _ in letter.headers) else [(CUT, str(len(value)).encode())]
+    return msgspec.structs.replace(letter, value=value[: len(value) // 2], headers=[*letter.headers, *told])
