@@ -18,6 +18,7 @@ from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.blobs.sink import BlobSink
 from runreel_consumers.brokers import HubTopics, Identities, TopicIds, address_of, admin
 from runreel_consumers.catalog.follower import Catalog
+from runreel_consumers.embedded import EmbeddedOutbox
 from runreel_consumers.loop import Loop, Sink
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import Store, open_store
@@ -68,8 +69,7 @@ def make(name: str, settings: Settings, hub: Hub | None) -> Loop:
         identities = TopicIds(admin(settings, address))
     store = open_store(settings)
     store.check()
-    acks = Path(hub.acks) if embedded and hub is not None else None
-    sink = _sink(name, settings, address, store, acks)
+    sink = _sink(name, settings, address, store, hub if embedded else None)
     return Loop(sink, settings, address, identities, grouped=not embedded)
 
 
@@ -77,12 +77,13 @@ def _hub_topics(hub: Hub) -> Identities:
     return HubTopics(hub.id)
 
 
-def _sink(name: str, settings: Settings, address: str, store: Store, acks: Path | None) -> Sink:
+def _sink(name: str, settings: Settings, address: str, store: Store, hub: Hub | None) -> Sink:
     outbox = Outbox(settings, address)
     if name == "blobs":
-        return BlobSink(settings, store, outbox, Saying(settings, address))
+        own = Outbox(settings, address) if hub is None else EmbeddedOutbox(settings, hub, store)
+        return BlobSink(settings, store, outbox, Saying(settings, own))
     archive = Log(store)
     followers: list[Follower] = [Catalog(settings, archive, outbox, Keeper(archive))]
-    if acks is not None:
-        followers.append(Acks(acks))
+    if hub is not None:
+        followers.append(Acks(Path(hub.acks)))
     return ArchiveSink(settings, store, outbox, followers)

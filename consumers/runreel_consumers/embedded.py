@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError
@@ -32,10 +32,12 @@ class EmbeddedOutbox(Outbox):
         settings: librdkafka keys.
         hub: the `runreel up` of this machine.
         store: its archive's.
+        stopped: whether to wait no longer, because the process ends.
     """
 
-    def __init__(self, settings: Settings, hub: Hub, store: Store) -> None:
+    def __init__(self, settings: Settings, hub: Hub, store: Store, stopped: Callable[[], bool] = lambda: False) -> None:
         super().__init__(settings, hub.kafka)
+        self._stopped = stopped
         self._identities, self._archive = HubTopics(hub.id), Log(store)
         self._archived_topics = frozenset(settings.event_topics)
         self._sent: dict[_Place, dict[int, Letter]] = {}
@@ -76,7 +78,7 @@ class EmbeddedOutbox(Outbox):
                 for letter in lost:
                     self._produce(letter)
             super().flush(deadline)
-            if self._sent and deadline.expired:
+            if self._sent and (deadline.expired or self._stopped()):
                 raise NotReachable("the archive of `runreel up` did not store all in time: does it still run?")
             time.sleep(_LOOK)
         self._under_way = 0

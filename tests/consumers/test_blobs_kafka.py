@@ -43,7 +43,7 @@ def chosen(native: Native, make_topic: Callable[..., str], prefix: str) -> Setti
 
 
 def consumer_of(chosen: Settings, store: MinioStore) -> tuple[Loop, BlobSink]:
-    sink = BlobSink(chosen, store, Outbox(chosen, chosen.kafka), Saying(chosen, chosen.kafka))
+    sink = BlobSink(chosen, store, Outbox(chosen, chosen.kafka), Saying(chosen, Outbox(chosen, chosen.kafka)))
     return Loop(sink, chosen, chosen.kafka, TopicIds(admin(chosen, chosen.kafka))), sink
 
 

@@ -21,7 +21,6 @@ def create_app(services: Services) -> Flask:
     """
     from flask import Flask
 
-    from runreel_consumers.brokers import client_config
     from runreel_server import api, openapi, pages, probes
     from runreel_server.health import Health
     from runreel_server.metrics import Metrics
@@ -33,8 +32,7 @@ def create_app(services: Services) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     health = Health(services)
     source = Source(services, health)
-    config = client_config(settings, settings.kafka) if settings.kafka else None
-    post = Post(config, settings.event_topics[0])
+    post = Post(services.outbox if settings.kafka else None, settings.event_topics[0])
     routes = api.routes_of(source, post, services.claims)
     metrics = Metrics(services, health)
     metrics.install(app)

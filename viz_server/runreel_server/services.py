@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from runreel_consumers.blobs.claims import Claims
 from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.brokers import HubTopics, TopicIds, admin, client_config
 from runreel_consumers.catalog.loader import Loader
+from runreel_consumers.embedded import EmbeddedOutbox
+from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import open_store
 from runreel_server.estimates import Medians
 from runreel_server.feed import Feed, LiveRuns
@@ -71,8 +74,10 @@ class Services:
             runs=self.runs,
             medians=self.medians.of,
         )
+        self._ended = threading.Event()
+        self._hub = hub if embedded else None
         self.claims = Claims(
-            self.store, Saying(settings, settings.kafka), lambda artifact: f"{self.url}{UPLOADS}{artifact}"
+            self.store, Saying(settings, self.outbox()), lambda artifact: f"{self.url}{UPLOADS}{artifact}"
         )
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -81,7 +86,15 @@ class Services:
 
     def close(self) -> None:
         """End."""
+        self._ended.set()
         self.feed.close()
+
+    def outbox(self) -> Outbox:
+        """A way for messages of this server's own. What its `flush` has answered for is safe: in Kafka, or, where that
+        is the broker of `runreel up`, which forgets, in the archive."""
+        if self._hub is None:
+            return Outbox(self.settings, self.settings.kafka)
+        return EmbeddedOutbox(self.settings, self._hub, self.store, self._ended.is_set)
 
     def history(self, run: str) -> tuple[RunState, Tally]:
         """What the archive has of a run, folded: its newest keyframe, and what lies beyond."""

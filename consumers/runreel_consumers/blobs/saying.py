@@ -17,13 +17,13 @@ class Saying:
     """A callback that sends an event to the first topic of events and waits for its acknowledgement.
 
     Args:
-        settings: topics and librdkafka keys.
-        address: bootstrap servers.
+        settings: topics.
+        outbox: sends; nobody else uses it.
     """
 
-    def __init__(self, settings: Settings, address: str) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox) -> None:
         self._topic = settings.event_topics[0]
-        self._outbox = Outbox(settings, address)
+        self._outbox = outbox
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:

@@ -32,7 +32,7 @@ def routes(post: Post) -> list[Route]:
         Route(
             "POST",
             "/events",
-            "Say events, one or many; answers when Kafka has them.",
+            "Say events, one or many; answers when they are safe.",
             "Acknowledged",
             events,
             body=MEDIA_TYPES,

@@ -1,19 +1,19 @@
-"""Events that come over HTTP: checked, given what they lack, and acknowledged when Kafka has them."""
+"""Events that come over HTTP: checked, given what they lack, and acknowledged when they are safe."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Producer
 
 from runreel import ids
 from runreel.codec import CONTENT_TYPE, MAX_EVENT, decode, encode, payload
 from runreel.deadline import Deadline
 from runreel.errors import CodecError, NotReachable
 from runreel.events import HEARTBEAT, Event
+from runreel_consumers.outbox import Outbox
 
 MOST_BYTES: Final = 32 << 20
 """Bytes of one request's body."""
@@ -114,64 +114,26 @@ class Post:
     """Sends events to Kafka. Safe for threads; speaks to nobody before the first `send`.
 
     Args:
-        config: librdkafka keys of the producer; None: there is no Kafka.
+        outbox: makes a way out, one for each thread; None: there is no Kafka.
         topic: where events go.
     """
 
-    def __init__(self, config: Mapping[str, Any] | None, topic: str) -> None:
-        self._config, self._topic = config, topic
-        self._lock = threading.Lock()
-        self._producer: Producer | None = None
+    def __init__(self, outbox: Callable[[], Outbox] | None, topic: str) -> None:
+        self._outbox, self._topic = outbox, topic
+        self._mine = threading.local()
 
     def send(self, events: Iterable[Posted], timeout: float = PATIENCE) -> None:
-        """Send events; returns when Kafka has them all.
+        """Send events; returns when they are safe (`Outbox.flush`), all of them.
 
         Raises:
-            NotReachable: it has not, within `timeout` seconds. Some may have arrived: sent again, they are duplicates.
+            NotReachable: they are not, within `timeout` seconds. Some may have arrived: sent again they are duplicates.
         """
-        deadline = Deadline(timeout)
-        waiting = list(events)
-        producer = self._connected()
-        done: list[KafkaError | None] = []
-
-        def delivered(error: KafkaError | None, _message: Any) -> None:
-            done.append(error)
-
-        headers: dict[str, str | bytes | None] = {"content-type": CONTENT_TYPE.encode()}
-        for event in waiting:
-            while True:
-                try:
-                    producer.produce(
-                        self._topic, event.message, key=event.run.encode(), headers=headers, on_delivery=delivered
-                    )
-                    break
-                except BufferError:
-                    if deadline.expired:
-                        raise NotReachable("Kafka takes nothing at the moment: send it again later") from None
-                    producer.poll(0.05)
-                except KafkaException as error:
-                    raise NotReachable(f"Kafka did not take an event: {error.args[0].str()}") from None
-        while len(done) < len(waiting) and not deadline.expired:
-            producer.poll(0.02)
-        failed = next((error for error in done if error is not None), None)
-        if failed is not None:
-            raise NotReachable(f"Kafka did not take an event: {failed.str()}")
-        if len(done) < len(waiting):
-            raise NotReachable(f"Kafka did not acknowledge in {timeout:.0f} s: send it again later")
-
-    def _connected(self) -> Producer:
-        if self._config is None:
+        if self._outbox is None:
             raise NotReachable("this server has no Kafka: set RUNREEL_KAFKA where it runs, or start `runreel up`")
-        with self._lock:
-            if self._producer is None:
-                self._producer = Producer(
-                    {
-                        **self._config,
-                        "enable.idempotence": True,
-                        "acks": "all",
-                        "partitioner": "murmur2_random",
-                        "linger.ms": 5,
-                        "message.timeout.ms": int(PATIENCE * 1000),
-                    }
-                )
-            return self._producer
+        deadline = Deadline(timeout)
+        outbox: Outbox = self._mine.__dict__.pop("outbox", None) or self._outbox()
+        headers = [("content-type", CONTENT_TYPE.encode())]
+        for event in events:
+            outbox.send(self._topic, event.message, key=event.run.encode(), headers=headers)
+        outbox.flush(deadline)
+        self._mine.outbox = outbox  # one that failed is thrown away: its sender sends all of it again
