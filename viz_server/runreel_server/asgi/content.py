@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +17,10 @@ Find = Callable[[str], tuple[dict[str, Any], Bytes]]
 
 SANDBOX: Final = "sandbox allow-scripts allow-popups; default-src * 'unsafe-inline' 'unsafe-eval' data: blob:"
 """An artifact is somebody's work: it may run its scripts, in an origin of its own, away from our pages and our API."""
+
+
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w.+-]+=([\w.+/-]+|\"[\w .+/-]*\"))*", re.ASCII)
+"""What a media type may look like: it was said by anybody and becomes a header."""
 
 
 async def serve(request: Request, artifact: str, find: Find) -> None:
@@ -60,7 +65,7 @@ async def serve(request: Request, artifact: str, find: Find) -> None:
 
 
 def _type(media_type: str | None) -> str:
-    kind = media_type or "application/octet-stream"
+    kind = media_type if media_type and _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
     return f"{kind}; charset=utf-8" if kind.startswith("text/") and "charset" not in kind else kind
 
 

@@ -16,7 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = Mapping[str, str]
 
 PATIENCE: Final = 30.0
-"""Seconds that a client may leave a write waiting before it is dropped; it resumes when it comes again."""
+"""Seconds that a client may leave a read or a write waiting before it is dropped; it resumes when it comes again."""
 
 _END: Final = object()
 
@@ -54,11 +54,15 @@ class Request:
         """The body, in pieces as it comes.
 
         Raises:
-            Gone: the client went away before its end.
+            Gone: the client went away before its end, or has sent nothing for `PATIENCE` seconds.
         """
         more = True
         while more:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    message = await self._receive()
+            except TimeoutError:
+                raise Gone from None
             if message["type"] == "http.disconnect":
                 raise Gone
             more = message.get("more_body", False)
@@ -72,8 +76,8 @@ class Request:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
-        self.answered = True
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        self.answered = True
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
