@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ def environ(folder: Path, **variables: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("RUNREEL_", "AWS_", "MINIO_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
     return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), **variables}
+
+
+def settings_of(folder: Path, **variables: str) -> Settings:
+    """The settings of a command that runs in `folder`."""
+    return Settings(environ=environ(folder, **variables), folder=folder)
 
 
 def run(
@@ -83,16 +88,12 @@ class Up:
 
     def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         self.folder, self._variables = folder, variables
-        self._log = (folder / "up.log").open("ab+")
         options = arguments if "--port" in arguments else ("--port", "0", *arguments)
         before = Hub.find(self.settings)
-        self.process = subprocess.Popen(
-            [*COMMAND, "up", *options],
-            env=environ(folder, **variables),
-            cwd=folder,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        with (folder / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", *options], env=environ(folder, **variables), cwd=folder, stdout=log, stderr=log
+            )
         try:
             self.hub = wait_for(lambda: self._found(before), 60, what="runreel up")
             wait_for(self._answers, 60, what="its server")
@@ -104,7 +105,7 @@ class Up:
     @property
     def settings(self) -> Settings:
         """The settings of this folder."""
-        return Settings(environ=environ(self.folder, **self._variables), folder=self.folder)
+        return settings_of(self.folder, **self._variables)
 
     @property
     def log(self) -> str:
@@ -140,7 +141,6 @@ class Up:
         began = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout)
-        self._log.close()
         return time.monotonic() - began
 
     def _found(self, before: Hub | None) -> Hub | None:
@@ -150,7 +150,8 @@ class Up:
 
     def _answers(self) -> bool:
         try:
-            return urllib.request.urlopen(self.hub.url + "/healthz", timeout=5).status == 200
+            with urllib.request.urlopen(self.hub.url + "/healthz", timeout=5):
+                return True
         except OSError:
             return False
 
@@ -171,8 +172,3 @@ def up(folder: Path, *arguments: str, **variables: str) -> Iterator[Up]:
     finally:
         if machine.process.poll() is None:
             machine.stop(signal.SIGKILL)
-
-
-def environment_of(machine: Up, **more: str) -> Mapping[str, str]:
-    """The environment of a second terminal: nothing but where the state is."""
-    return environ(machine.folder, **more)

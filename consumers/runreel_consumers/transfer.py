@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from runreel.codec import CONTENT_TYPE, decode, encode
 from runreel.deadline import Deadline
 from runreel.errors import CodecError, NotFound
-from runreel.events import Event
+from runreel.events import HEARTBEAT, Event
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.outbox import Outbox
 
@@ -51,6 +51,8 @@ def events_of(lines: Iterable[bytes]) -> Iterator[Event]:
 def load(lines: Iterable[bytes], outbox: Outbox, topic: str, told: Callable[[int], None] = lambda count: None) -> int:
     """Send exported events to Kafka as they are; what is stored already is a duplicate and adds nothing.
 
+    Heartbeats stay behind: a sign of life that comes late would tell of a clock that is wrong.
+
     Args:
         lines: what `export` yields.
         outbox: sends.
@@ -66,6 +68,8 @@ def load(lines: Iterable[bytes], outbox: Outbox, topic: str, told: Callable[[int
     """
     count = 0
     for event in events_of(lines):
+        if event.type == HEARTBEAT:
+            continue
         send(outbox, topic, event)
         count += 1
         if count % FLUSH_EVERY == 0:

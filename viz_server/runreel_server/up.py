@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from runreel.deadline import Deadline
 from runreel.errors import RunreelError, SettingError
 from runreel.hub import ACKS, Hub
 from runreel.settings import Settings
+from runreel.spool import recover
 from runreel_server import web
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ DATA: Final = "data"
 STOP_SECONDS: Final = 3.0
 BROKER_SECONDS: Final = 10.0
 START_SECONDS: Final = 20.0
+LEFT_SECONDS: Final = 2.0  # between two looks at what ended processes left
+LEFT_PATIENCE: Final = 60.0
 
 
 class Broker:
@@ -118,9 +122,12 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
             server.ending = consumers.tell  # they flush while the server says good-bye
             consumers.start()
             hub.write(settings)
+            stopping = threading.Event()
+            threading.Thread(target=_ship_left, args=(settings, stopping), name="runreel-left", daemon=True).start()
             try:
                 yield Machine(hub, server, listener)
             finally:
+                stopping.set()
                 Hub.remove(settings)
                 if not consumers.stop(Deadline(STOP_SECONDS)):
                     log.warning("a consumer did not end in time; what it held is sent again by its emitters")
@@ -128,6 +135,19 @@ def machine(settings: Settings, data: Path | None = None) -> Iterator[Machine]:
                 raise consumers.failed
         finally:
             listener.close()
+
+
+def _ship_left(settings: Settings, stopping: threading.Event) -> None:
+    """Ship what ended processes left in the spool, before this `up` or while it was being started anew.
+
+    A daemon's work: where the process ends in the midst of it, the spool is as it was.
+    """
+    while not stopping.is_set():
+        try:
+            recover(settings, timeout=LEFT_PATIENCE)
+        except (RunreelError, OSError) as error:
+            log.warning("what waits in the spool is not shipped: %s", error)
+        stopping.wait(LEFT_SECONDS)
 
 
 def store_of(settings: Settings, data: Path | None) -> str:
