@@ -12,6 +12,7 @@ import pytest
 from archiving import START, Kept, Letters, Speaker, settings
 from runreel import codec
 from runreel.deadline import Deadline
+from runreel.errors import NotReachable
 from runreel.events import (
     CONFLICT,
     GRAPH,
@@ -369,3 +370,30 @@ def test_a_conflict_is_said_when_the_objects_are_made_and_everybody_chooses_the_
     rebuild(archive.store)
     assert archive.stored() == before
     assert codec.payload(said[0]).seq == 1
+
+
+def test_a_change_is_told_though_the_store_failed_in_the_middle_of_its_batch(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch comes again, and all that was folded of it before is a copy then."""
+    monkeypatch.setattr(follower, "SETTLE_SECONDS", 1e9)
+    first, second = Speaker(), Speaker()
+    *begun, finished, closed = whole(first)
+    archive.take(*begun)
+    assert archive.told()[first.run]["state"] == "RUNNING"
+    load = archive.catalog._loader.load
+
+    def away(*args: Any, **keys: Any) -> Any:
+        monkeypatch.setattr(archive.catalog._loader, "load", load)
+        raise NotReachable("the store is away")
+
+    monkeypatch.setattr(archive.catalog._loader, "load", away)
+    messages = [finished, closed, second.param(1)]
+    kept = [Kept(codec.encode(event), archive.offset + i) for i, event in enumerate(messages)]
+    archive.sink.add(PLACE, kept)
+    archive.offset += len(kept)
+    with pytest.raises(NotReachable):
+        archive.sink.flush(Deadline(30))
+    archive.take()
+    assert archive.told()[first.run]["state"] == "SUCCEEDED"
+    assert archive.stored()[first.run]["state"] == "SUCCEEDED"

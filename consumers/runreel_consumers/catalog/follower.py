@@ -122,7 +122,6 @@ class Catalog(Follower):
             changed = self._fold(batch)
             for watched in changed:
                 watched.live.upto = max(watched.live.upto, batch.upto)
-                watched.change()
                 if time.monotonic() - watched.kept_at >= KEEP_SECONDS:
                     self._keep(watched)
 
@@ -146,6 +145,7 @@ class Catalog(Follower):
                     changed[event.run] = watched
             if watched.live.apply(event, received, position):
                 changed[event.run] = watched
+                watched.change()  # at once: where a later run cannot be loaded, this batch comes again as copies
                 if event.type == HEARTBEAT and event.session is not None:
                     self._say(watched, clock.offsets(watched.live, event.session, position, received))
         for run in untouched - changed.keys():
