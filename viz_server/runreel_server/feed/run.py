@@ -48,6 +48,7 @@ class LiveRun:
         self.at = ""
         """The position of the newest message taken in; `position` is that of the newest frame."""
         self._news = ""
+        self._archived = ("", -1)
         """The position of the newest message that was no copy: the archive's word stops there too."""
         self.listeners: list[Callable[[Event], None]] = []
         self._waiting: list[Taken] | None = []
@@ -80,15 +81,26 @@ class LiveRun:
             self.ready.set()
 
     def stored_upto(self, partition: int, offset: int) -> bool:
-        """Note that the archive has the run up to an offset of its partition; answers whether that is all of it."""
+        """Note that the archive has the run up to an offset of its partition; answers whether that is all we heard.
+
+        The word may come before the events that it tells of: two topics have no common order.
+        """
         with self.lock:
-            here = self._news.rpartition(":")
-            if not self._news or here[0].rpartition(":")[2] != str(partition) or int(here[2]) > offset:
-                return False
-            self.stored = _contiguous(self.state)
+            self._archived = (str(partition), offset)
+            return self._covered()
+
+    def _covered(self) -> bool:
+        """Whether all that was heard is in the archive; if so, that is what is shown."""
+        here = self._news.rpartition(":")
+        partition, offset = self._archived
+        if not self._news or here[0].rpartition(":")[2] != partition or int(here[2]) > offset:
+            return False
+        stored = _contiguous(self.state)
+        if stored != self.stored:
+            self.stored = stored
             self._touched[RUN] = None
-            self._touched.update((("session", session), None) for session in self.stored)
-            return True
+            self._touched.update((("session", session), None) for session in stored)
+        return True
 
     def touch(self, *parts: Part) -> None:
         """Have parts said again: what they show depends on who looks, and that has changed."""
@@ -154,6 +166,7 @@ class LiveRun:
         """The state as the surface has it, as of now."""
         with self.lock:
             self.used = time.monotonic()
+            self._covered()
             moment = now or _now()
             shown = self.state.view(now=moment, tally=self.tally, stored=self.stored, medians=self.medians)
             self._guesses.learn(shown, moment)
@@ -164,6 +177,7 @@ class LiveRun:
         with self.lock:
             if not self._touched and not self._points and not self._lines:
                 return False
+            self._covered()
             change: Json = {"patch": self._patch()}
             if self._points:
                 change["points"] = self._said_points()
