@@ -340,6 +340,8 @@ class Session:
         self._who = msgspec.structs.replace(
             self._who, session=new_session(), parent=parent, role=role, pid=os.getpid(), host=socket.gethostname()
         )
+        for inherited in self._opened.values():
+            inherited.let_go()
         self._opened = {}
         if not self._closed:
             self._writer = _Later(self)
@@ -379,6 +381,11 @@ class _Open:
         """It is one too many."""
         self.shipper.ledger.close()
         self.folder.remove()
+
+    def let_go(self) -> None:
+        """In a forked child: unmap the parent's segments, so that their space is free when the parent is done."""
+        for segment in self.writer.segments():
+            segment.forget()
 
     def flush(self, slot: int, deadline: Deadline, *, patient: bool) -> bool:
         """Wait; where not `patient`, only while there is hope."""

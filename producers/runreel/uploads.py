@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -18,6 +18,9 @@ from runreel.errors import NotReachable, SettingError
 from runreel.events import ArtifactStored
 from runreel.hub import Hub, replace
 from runreel.settings import Settings
+
+if TYPE_CHECKING:
+    from runreel.transports.blobs import ChunkSender
 
 _SUFFIX: Final = ".json"
 _LEAST_BACKOFF: Final = 0.5
@@ -79,6 +82,7 @@ class Uploader:
         self._thread: dict[None, object] = {}
         self._tried: dict[Path, tuple[float, float]] = {}  # when again, and the backoff after that
         self._stopped = False
+        self._chunks: ChunkSender | None = None
 
     def offer(self, folder: Path, say: Say) -> None:
         """A session's folder of jobs. `say` tells of one that failed for good; it may be called from any thread."""
@@ -107,6 +111,8 @@ class Uploader:
                 if not left:
                     self._offers.pop(folder, None)
             if self._stopped or not self._offers:
+                if self._chunks is not None:
+                    self._chunks.close()
                 token = self._thread.pop(None)
                 if self._stopped or not self._offers or self._thread.setdefault(None, token) is not token:
                     return
@@ -145,12 +151,13 @@ class Uploader:
         hub = None if self._settings.kafka or self._settings.url else Hub.find(self._settings)
         url = self._settings.url or (hub.url if hub else "")
         if self._settings.kafka and (job.by == "chunks" or not url):
-            from runreel.transports.blobs import send_chunks  # it loads confluent-kafka
+            from runreel.transports.blobs import ChunkSender  # it loads confluent-kafka
 
             def note(done: int) -> None:
                 replace(path, msgspec.json.encode(msgspec.structs.replace(job, done=done)))
 
-            send_chunks(self._settings, job, note, lambda: self._stopped)
+            self._chunks = self._chunks or ChunkSender(self._settings, lambda: self._stopped)
+            self._chunks.send(job, note)
         elif url:
             from runreel.transports.claim import send_claimed
 

@@ -9,9 +9,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from runreel.deadline import Deadline
+from runreel.errors import RunreelError
 from runreel.settings import Settings
 from runreel.spool.recovery import adopt, dead
 from runreel.spool.shipper import Shipper
@@ -94,13 +96,12 @@ class Worker:
         self._waiting: list[Flush] = []
         self._routes: dict[str, Shipper] = {}
         self._thread: dict[None, object] = {}
-        self._rounds: dict[int, float] = {}
-        self._beats: dict[int, float] = {}
         self._recover = recover
         self._looked = float("-inf")
         self._active = self._silent = time.monotonic()
         self._backoff, self._paused = _LEAST_BACKOFF, 0.0
         self._told: set[str] = set()
+        self._damaged: set[Path] = set()
         self.uploader = Uploader(settings)
 
     # -- for others
@@ -130,7 +131,14 @@ class Worker:
         self._flushes.append(flush)
         if self.start():
             return flush.wait
-        return lambda timeout: self.pump(Deadline(timeout), lambda: flush.done)
+        return lambda timeout: self._pump_quietly(Deadline(timeout), flush)
+
+    def _pump_quietly(self, deadline: Deadline, flush: Flush) -> bool:
+        try:
+            return self.pump(deadline, lambda: flush.done)
+        except Exception as error:
+            self._failed(error)
+            return False
 
     def pump(self, deadline: Deadline, until: Callable[[], bool]) -> bool:
         """Do the thread's work in this one, until `until()` or the deadline. Answers `until()`."""
@@ -165,10 +173,10 @@ class Worker:
             try:
                 self._turn()
                 failures = 0
-            except Exception:
+            except Exception as error:
                 failures += 1
                 if failures == 1:
-                    _log.warning("runreel: shipping failed and is tried again", exc_info=True)
+                    self._failed(error)
                 time.sleep(min(_MOST_BACKOFF, _LEAST_BACKOFF * 2 ** min(failures, 10)))
             if self.shippers or self._joining or time.monotonic() - self._active < _IDLE:
                 continue
@@ -177,6 +185,12 @@ class Worker:
                 with contextlib.suppress(Exception):
                     self.transport.close(1.0)
                 return
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, RunreelError):
+            _log.warning("runreel: %s; events wait in %s", error, self.settings.spool_dir)
+        else:
+            _log.warning("runreel: shipping failed and is tried again", exc_info=error)
 
     def _turn(self) -> None:
         while self._joining:
@@ -218,9 +232,9 @@ class Worker:
             if shipper.uploads_left():
                 self.uploader.offer(shipper.folder.uploads, shipper.tell)
             forced = id(shipper) in waited
-            if not forced and now - self._rounds.get(id(shipper), 0.0) < _LINGER:
+            if not forced and now - shipper.sealed_at < _LINGER:
                 continue
-            self._rounds[id(shipper)] = now
+            shipper.sealed_at = now
             for _ in range(_ROUNDS):
                 if not shipper.seal(whole=forced):
                     break
@@ -229,7 +243,7 @@ class Worker:
                     break
             else:
                 busy = True
-                self._rounds[id(shipper)] = 0.0
+                shipper.sealed_at = float("-inf")
         return busy
 
     def _send(self) -> None:
@@ -243,8 +257,8 @@ class Worker:
         interval = self.settings.heartbeat
         if not shipper.live or shipper.closed or not interval or self.transport.reachable is not True:
             return
-        if now - self._beats.get(id(shipper), float("-inf")) >= interval:
-            self._beats[id(shipper)] = now
+        if now - shipper.beat_at >= interval:
+            shipper.beat_at = now
             self.transport.send([shipper.heartbeat(interval)])
 
     def _hear(self, answers: list[Answer]) -> None:
@@ -272,12 +286,16 @@ class Worker:
         self._looked = now
         adopted = sum(not shipper.live for shipper in self.shippers)
         for folder in dead(self.settings, unaddressed=False):
-            shipper = adopt(folder) if adopted < _ADOPTED else None
-            if shipper is None:
+            if adopted == _ADOPTED:
                 folder.release()
                 break
-            self.shippers.append(shipper)
-            adopted += 1
+            if folder.path in self._damaged:
+                folder.release()
+            elif (shipper := adopt(folder)) is None:
+                self._damaged.add(folder.path)
+            else:
+                self.shippers.append(shipper)
+                adopted += 1
 
     def _complain(self) -> None:
         now = time.monotonic()
@@ -292,11 +310,10 @@ def warn_unreachable(transport: Transport, settings: Settings) -> None:
     global _warned
     if not _warned:
         _warned = True
-        _log.warning(
-            "runreel: %s does not answer: events wait in %s; `runreel sync` ships them later",
-            transport.where,
-            settings.spool_dir,
-        )
+        what = f"{transport.where} does not answer"
+        if not transport.configured:
+            what = "no RUNREEL_KAFKA or RUNREEL_URL is set and no `runreel up` runs on this machine"
+        _log.warning("runreel: %s: events wait in %s; `runreel sync` ships them later", what, settings.spool_dir)
 
 
 _workers: dict[tuple[Any, ...], Worker] = {}

@@ -127,7 +127,8 @@ def topic(address: str) -> str:
     from confluent_kafka.admin import AdminClient, NewTopic
 
     name = f"bench-{os.getpid()}-{time.time_ns()}"
-    AdminClient({"bootstrap.servers": address}).create_topics([NewTopic(name, 1, 1)])[name].result(30)
+    admin = AdminClient({"bootstrap.servers": address})
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
     return name
 
 

@@ -347,3 +347,38 @@ print(json.dumps({"said": said, "heard": next(count), "closed": one.close(30)}))
     assert values(said) == list(range(answer["said"]))
     assert sorted(values(said, "signals")) == list(range(answer["heard"]))
     assert len(texts(said)) == answer["said"] + answer["heard"]
+
+
+def test_a_handler_that_raises_in_the_middle_of_calls_holds_up_nothing(tmp_path: Path) -> None:
+    """As Ctrl-C in a notebook: a slot whose writer was thrown out of its call is not waited for."""
+    process = child(
+        tmp_path,
+        """
+import json
+one = session(folder, Wire(folder / "wire"))
+series = one.series("a", "e", "loss")
+class Out(Exception): pass
+def handler(number, frame): raise Out
+signal.signal(signal.SIGALRM, handler)
+end, said, out = time.monotonic() + 1.5, 0, 0
+while time.monotonic() < end:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0003)
+        while True:
+            one.point(series, None, said)
+            one.line("a", "e", "x" * 2000)
+            said += 1
+    except Out:
+        out += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+closed = one.close(30)
+print(json.dumps({"said": said, "out": out, "closed": closed, "left": len(list((folder / "spool").iterdir()))}))
+""",
+    )
+    answer = told(process)
+    assert answer["closed"]
+    assert answer["left"] == 0
+    assert answer["out"] > 50
+    said = unique((tmp_path / "wire").read_bytes().splitlines())
+    assert sorted(set(values(said))) == list(range(max(values(said)) + 1))
+    assert answer["said"] <= len(texts(said)) <= answer["said"] + answer["out"]

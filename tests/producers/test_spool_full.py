@@ -172,7 +172,7 @@ def test_a_full_tmpfs_is_the_policys_and_no_signal(small_disk: Path) -> None:
     assert recover(settings(small_disk, spool_limit=1 << 30), transport=way, timeout=30).delivered == 1
     said = unique(event.message for event in way.sent)
     kept = values(said)
-    assert kept == list(range(len(kept)))
+    assert kept == sorted(set(kept))
     assert len(kept) > 10_000
     assert len(kept) + len(texts(said)) + losses(said) == 200_000 + 400
 

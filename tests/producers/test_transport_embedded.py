@@ -158,9 +158,9 @@ def test_little_is_under_way_and_less_after_each_silence(
 ) -> None:
     """At most 256 KiB of a session; halved on each re-send down to one event; doubled on progress."""
     up.storing.clear()
-    monkeypatch.setattr(embedded, "PATIENCE", 0.1)
+    monkeypatch.setattr(embedded, "PATIENCE", 0.05)
     one = session(tmp_path)
-    for i in range(20):
+    for i in range(8):
         one.line("a", "e", f"{i} " + "x" * 100_000)
     one._open().worker.start()
 
@@ -176,7 +176,7 @@ def test_little_is_under_way_and_less_after_each_silence(
     assert own.under_way == 1
     up.storing.set()
     assert one.close(60)
-    assert len(texts(unique(up.stored.values()))) == 20
+    assert len(texts(unique(up.stored.values()))) == 8
     assert own.limit > 1
 
 

@@ -105,17 +105,16 @@ import random
 data = random.Random(5_000_000).randbytes(5_000_000)
 path = one.files() / "aid"
 path.write_bytes(data)
-def stopped(*a): os.kill(os.getpid(), signal.SIGKILL)
 import runreel.transports.blobs as blobs
-original, sent = blobs._Chunks.put, 0
-def put(self, n, data, number):
+original, sent = blobs.ChunkSender._put, 0
+def put(self, job, n, data, number):
     global sent
     sent += 1
     if sent == 5:
         self._client.poll(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
-    original(self, n, data, number)
-blobs._Chunks.put = put
+    original(self, job, n, data, number)
+blobs.ChunkSender._put = put
 one.upload("aid", path, "chunks", size=len(data), sha256=hashlib.sha256(data).hexdigest(), name="model")
 time.sleep(30)
 """,

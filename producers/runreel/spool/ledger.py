@@ -70,10 +70,10 @@ class Ledger:
         self.mark = state.mark if state else Mark(-1, 0, [], "0" * 32, 0)
         self.acked: dict[str, int] = dict(state.acked) if state else {}
         self.lost: dict[str, int] = dict(state.lost) if state else {}
-        self._load()
+        begin = self._load()
         if not self._files:
             self._open(first)
-        self._file, self._offset = self._files[0], 0  # where reading ahead goes on
+        self._file, self._offset = begin or (self._files[-1], self._files[-1].end)  # where reading ahead goes on
 
     # -- sealing
 
@@ -96,8 +96,9 @@ class Ledger:
         raw = b"".join(frame.encode() for frame in [*numbered, mark_frame(mark)])
         file = self._files[-1]
         if file.end + len(raw) > file.size:
-            if self._is_free(file) and len(raw) <= file.size:
-                self._rewind(file)
+            if self._is_free(file) and len(raw) <= file.size and self.save():
+                file.cut(0)
+                self._offset = 0
             elif not self._open(max(min(GREATEST, file.size * 2), len(raw))):
                 return False
             file = self._files[-1]
@@ -124,11 +125,6 @@ class Ledger:
         """Whether all events in `file` are acknowledged; it is the last one, so all that was ever sealed is then."""
         return file is self._file and self._offset >= file.end and not self._flight and not self._ahead
 
-    def _rewind(self, file: SealedFile) -> None:
-        self.save()
-        file.cut(0)
-        self._offset = 0
-
     # -- sending
 
     def unsent(self, most: int = _AHEAD) -> list[Sealed]:
@@ -138,10 +134,8 @@ class Ledger:
         size = sum(len(item.event.message) for item in self._ahead)
         while size < most:
             if self._offset >= self._file.end:
-                place = self._files.index(self._file)
-                if place + 1 == len(self._files):
+                if not self._next_file():
                     break
-                self._file, self._offset = self._files[place + 1], 0
                 continue
             for frame in self._file.frames(self._offset, most):
                 self._offset = frame.end
@@ -181,10 +175,29 @@ class Ledger:
         self.acked[session] = seq
         while self._flight and self._done(self._flight[0].session, self._flight[0].seq):
             self._flying -= self._flight.popleft().size
-        while not self._flight and self._ahead and self._done(self._ahead[0].event.session, self._ahead[0].event.seq):
-            self._ahead.popleft()  # an earlier send of it has come through
-        self.save()
-        self._free()
+        if self._ahead and (self._replaced or self._done(self._ahead[0].event.session, self._ahead[0].event.seq)):
+            kept = (item for item in self._ahead if not self._done(item.event.session, item.event.seq))
+            self._ahead = deque(kept)  # of the others an earlier send has come through
+        if not self._flight and not self._ahead:
+            self._pass_by()
+        if self.save():  # else what it vouches for must stay
+            self._free()
+
+    def _pass_by(self) -> None:
+        """Go on to the next event that counts: what was acknowledged by an earlier send of it is not sent again."""
+        while True:
+            for frame in self._file.frames(self._offset, _AHEAD):
+                if self._counts(frame):
+                    return
+                self._offset = frame.end
+            if self._offset >= self._file.end and not self._next_file():
+                return
+
+    def _next_file(self) -> bool:
+        place = self._files.index(self._file) + 1
+        if place < len(self._files):
+            self._file, self._offset = self._files[place], 0
+        return place < len(self._files)
 
     def _done(self, session: str, seq: int) -> bool:
         return seq <= self.acked.get(session, -1)
@@ -234,8 +247,12 @@ class Ledger:
             file.close()
         self._page.close()
 
-    def _load(self) -> None:
-        """Take up what an ended process left. Events without a mark behind them were never sent, and are dropped."""
+    def _load(self) -> tuple[SealedFile, int] | None:
+        """Take up what an ended process left, and answer where its first unacknowledged event lies, if there is one.
+
+        Events without a mark behind them were never sent, and are dropped.
+        """
+        begin: tuple[SealedFile, int] | None = None
         found: list[tuple[int, SealedFile, list[Frame]]] = []
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             self._made = max(self._made, int(path.name.split(".")[0], 16) + 1)
@@ -253,3 +270,6 @@ class Ledger:
                 self.mark = read_mark(marks[-1])
             covered = [frame for frame in frames if marks and frame.ordinal < marks[-1].ordinal]
             self._replaced.update((frame.session, frame.seq) for frame in covered if frame.kind == REPLACEMENT)
+            left = (frame for frame in covered if self._counts(frame))
+            begin = begin or next(((file, frame.start) for frame in left), None)
+        return begin

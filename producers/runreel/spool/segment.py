@@ -21,14 +21,15 @@ class Segment:
 
     `buffer` is the mapping, or None where the file system does not honour allocation or mapping: then `put` writes
     through the descriptor. `passed`: a slot at or beyond `end` was claimed, so every slot of this segment was.
+    `reserved`: it was made of what is kept for structure.
     """
 
-    __slots__ = ("_after", "buffer", "end", "fd", "passed", "path", "released", "size", "start")
+    __slots__ = ("_after", "buffer", "end", "fd", "passed", "path", "released", "reserved", "size", "start")
 
     def __init__(self, path: Path, start: int, size: int, fd: int, buffer: mmap.mmap | None) -> None:
         self.path, self.start, self.size, self.fd, self.buffer = path, start, size, fd, buffer
         self.end = start + (size >> SHIFT)
-        self.passed = self.released = False
+        self.passed = self.released = self.reserved = False
         self._after: dict[None, Segment] = {}
 
     @property

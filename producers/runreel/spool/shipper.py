@@ -94,10 +94,12 @@ class Shipper:
         self._progress: dict[Key, int] = {}
         self._slots = _SLOTS
         self._learnt: deque[Name] = deque()
+        self._instead: deque[tuple[str, int, bytes]] = deque()
         self._told: deque[ArtifactStored] = deque()
         self._beats = 0
         self.sessions: set[str] = set()  # in whose name it has sent: more than one after a roll-over
         self.dry = False
+        self.sealed_at = self.beat_at = float("-inf")  # when its last round began; when it last gave a sign of life
 
     # -- sealing
 
@@ -128,6 +130,7 @@ class Shipper:
             whole: hold nothing back.
         """
         self._count()
+        self._replace()
         while self._learnt and self._names.add({self._learnt[0].handle: self._learnt[0]}):
             self._learnt.popleft()
         while self._told and self.ledger.seal([self._failed_upload(self._told[0])], self.ledger.mark):
@@ -276,15 +279,19 @@ class Shipper:
         if message is None:
             return
         _log.warning(
-            "event %d of run %s was refused for good (%s): it is kept in %s",
+            "runreel: event %d of run %s was refused for good (%s): it is kept in %s",
             answer.seq,
             self.folder.meta.run,
             answer.refused,
             self._keep(answer, message),
         )
-        data = encode_data({"refused": 1})
-        now = time.time_ns() // 1000
-        self.ledger.replace(answer.session, answer.seq, self._event(answer.session, answer.seq, LOSS, data, now))
+        loss = self._event(answer.session, answer.seq, LOSS, encode_data({"refused": 1}), time.time_ns() // 1000)
+        self._instead.append((answer.session, answer.seq, loss))
+        self._replace()
+
+    def _replace(self) -> None:
+        while self._instead and self.ledger.replace(*self._instead[0]):
+            self._instead.popleft()
 
     def _keep(self, answer: Answer, message: bytes) -> Path:
         path = self.folder.path.parent / REFUSED / f"{answer.session}.jsonl"

@@ -96,22 +96,26 @@ class Writer:
             return
         segment = self._segment  # read before the claim: no slot claimed afterwards lies before it
         slot = self.claim()
-        if slot >= segment.end:
-            found = self._find(segment, slot, 1)
-            if found is None:
-                return
-            segment = found
-        if when is None:
-            when = _now() // 1000
-        layout, meta = _LAYOUTS[type(at), type(value)]
-        if at is None:
-            at = 0.0
-        meta |= handle << HANDLE_SHIFT
-        buffer = segment.buffer
-        if buffer is not None:
-            layout.pack_into(buffer, (slot - segment.start) << SHIFT, meta, when, at, value, slot + 1)
-        else:
-            self._put(segment, slot, layout.pack(meta, when, at, value, slot + 1))
+        try:
+            if slot >= segment.end:
+                found = self._find(segment, slot, 1)
+                if found is None:
+                    return
+                segment = found
+            if when is None:
+                when = _now() // 1000
+            layout, meta = _LAYOUTS[type(at), type(value)]
+            if at is None:
+                at = 0.0
+            meta |= handle << HANDLE_SHIFT
+            buffer = segment.buffer
+            if buffer is not None:
+                layout.pack_into(buffer, (slot - segment.start) << SHIFT, meta, when, at, value, slot + 1)
+            else:
+                self._put(segment, slot, layout.pack(meta, when, at, value, slot + 1))
+        except BaseException:  # Ctrl-C, a handler that raises, SpoolFull: nobody waits for this slot
+            self.abandoned.add(slot)
+            raise
 
     def record(
         self, kind: int, handle: int, when: int | None, payload: bytes, *, stream: int = 0, quiet: bool = False
@@ -135,17 +139,20 @@ class Writer:
         further = -(-(len(payload) - FIRST_BYTES) // PART_BYTES) if len(payload) > FIRST_BYTES else 0
         segment = self._segment
         slots = list(itertools.islice(self._count, further + 1))  # claims them one by one
-        first, buffer = slots[0], segment.buffer
-        if slots[-1] < segment.end and slots[-1] - first == further and buffer is not None:
-            offset = (first - segment.start) << SHIFT
-            if further:
-                buffer[offset + SIZE : offset + (further + 1) * SIZE] = straight(first, further, payload)
-            after = first + 2 if further else 0
-            FIRST.pack_into(
-                buffer, offset, meta, when, len(payload), checksum(payload), after, payload[:FIRST_BYTES], first + 1
-            )
-            return True
-        return self._winding(segment, slots, meta, when, payload, stream, quiet=quiet)
+        try:
+            first, buffer = slots[0], segment.buffer
+            if slots[-1] < segment.end and slots[-1] - first == further and buffer is not None:
+                offset = (first - segment.start) << SHIFT
+                if further:
+                    buffer[offset + SIZE : offset + (further + 1) * SIZE] = straight(first, further, payload)
+                after = first + 2 if further else 0
+                head = (meta, when, len(payload), checksum(payload), after, payload[:FIRST_BYTES], first + 1)
+                FIRST.pack_into(buffer, offset, *head)
+                return True
+            return self._winding(segment, slots, meta, when, payload, stream, quiet=quiet)
+        except BaseException:
+            self.abandoned.update(slots)
+            raise
 
     def mark(self) -> int:
         """Claim a slot that says nothing, and answer it: all that was said before has a lesser one."""
@@ -237,9 +244,11 @@ class Writer:
         segment = self._segment
         while segment.after is not None:
             segment = segment.after
-        if self.full and self.budget.room(reserve=False) >= SMALLEST // 4 and self._extend(segment, reserve=False):
-            self.full = False
-        elif not self.full and segment is self._segment and _half_full(segment):
+        if self.full:
+            free = not segment.passed and not segment.reserved  # somebody has extended it since
+            if free or (self.budget.room(reserve=False) >= SMALLEST // 4 and self._extend(segment, reserve=False)):
+                self.full = False
+        elif segment is self._segment and _half_full(segment):
             self._extend(segment, reserve=False)
 
     def remove(self, name: str) -> None:
@@ -254,8 +263,8 @@ class Writer:
             following = segment.after or self._extend(segment, reserve=not stream)
             if following is None:
                 if stream:
-                    self.full = True
-                if quiet or not self._refuse_claimed(slot, stream or 1):
+                    self.full = True  # if there is room by now, `prepare` sees it
+                if quiet or not self._refuse(stream or 1):
                     self.abandoned.add(slot)
                     return None
                 continue
@@ -266,7 +275,8 @@ class Writer:
     def _extend(self, segment: Segment, *, reserve: bool) -> Segment | None:
         size = min(GREATEST, max(SMALLEST, segment.size * 2))
         least = _LEAST if reserve else min(SMALLEST // 4, segment.size)
-        room = self.budget.room(reserve=reserve)
+        open_to_all = self.budget.room(reserve=False)
+        room = self.budget.room(reserve=True) if reserve else open_to_all
         size = min(size, room // _LEAST * _LEAST)
         while size >= least:
             try:
@@ -274,6 +284,7 @@ class Writer:
             except OSError:
                 size = size // 2 // _LEAST * _LEAST
             else:
+                made.reserved = reserve and size > open_to_all
                 return segment.follow(made)
         return None
 
@@ -283,13 +294,6 @@ class Writer:
             if not self._refuse(rows):
                 return False
         return True
-
-    def _refuse_claimed(self, slot: int, rows: int) -> bool:
-        try:
-            return self._refuse(rows)
-        except SpoolFull:
-            self.abandoned.add(slot)
-            raise
 
     def _refuse(self, rows: int) -> bool:
         """The policy itself: True after a pause, to try again; False: dropped and counted."""

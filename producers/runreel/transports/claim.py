@@ -5,17 +5,15 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from runreel.errors import NotReachable
 from runreel.settings import Settings
+from runreel.uploads import Job, Refused
 from runreel.web import connect, headers, refusal, target
-
-if TYPE_CHECKING:
-    from runreel.uploads import Job
 
 _PATH: Final = "/api/v1/artifacts"
 _TIMEOUT: Final = 60.0
@@ -57,8 +55,6 @@ def send_claimed(settings: Settings, url: str, job: Job, stopped: Callable[[], b
         Refused: it never will.
         OSError: the file cannot be read, or a connection broke.
     """
-    from runreel.uploads import Refused
-
     asked = {
         "artifact": job.artifact,
         "size": job.size,
@@ -121,8 +117,6 @@ def _pieces(path: Path, offset: int, size: int) -> Iterator[bytes]:
 
 
 def _answer(connection: http.client.HTTPConnection) -> tuple[str, bytes]:
-    from runreel.uploads import Refused
-
     response = connection.getresponse()
     body = response.read()
     if response.status in _FOR_GOOD:

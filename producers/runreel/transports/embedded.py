@@ -23,13 +23,18 @@ from runreel.transports.client import Client
 from runreel.transports.kafka import HEADERS
 
 WINDOW: Final = 256 << 10
-"""Bytes of one session that may be unacknowledged; halved on each re-send, at least one event; doubled on progress."""
+"""Bytes of one session that may be unacknowledged to begin with; halved on each re-send, at least one event; doubled on
+progress, up to `MOST`."""
+
+MOST: Final = 2 << 20
+"""The broker keeps 5 MiB a partition, of all who send; the archive takes them within milliseconds while it keeps up."""
 
 PATIENCE: Final = 2.0
 """Seconds without progress until what is unacknowledged is sent again."""
 
 _LOOK: Final = 0.025  # seconds between two looks at the acknowledgements
 _SEARCH: Final = 1.0  # seconds between two looks for the hub
+_IDLE: Final = 60.0  # seconds after which a window that is empty is forgotten, and with it how wide it was
 
 _log = logging.getLogger("runreel")
 
@@ -63,7 +68,7 @@ class _Window:
             self.under_way = max(0, self.under_way - 1)
             news = True
         if news:
-            self.limit = min(WINDOW, self.limit * 2)
+            self.limit = min(MOST, self.limit * 2)
             self.progress = time.monotonic()
         return news
 
@@ -101,10 +106,8 @@ class EmbeddedTransport:
 
     @property
     def where(self) -> str:
-        """Which hub, or that there is none."""
-        if self._hub is None:
-            return "no RUNREEL_KAFKA is set and no `runreel up` runs on this machine, which"
-        return f"the `runreel up` of this machine (Kafka at {self._hub.kafka})"
+        """The hub."""
+        return "the `runreel up` of this machine" + (f" (Kafka at {self._hub.kafka})" if self._hub else "")
 
     @property
     def reachable(self) -> bool | None:
@@ -197,7 +200,8 @@ class EmbeddedTransport:
                 seq = acknowledged(folder, session)
                 if window.acknowledge(seq):
                     answers.append(Answer(session, seq))
-        idle = [name for name, window in self._windows.items() if not window.events and window.limit == WINDOW]
+        old = time.monotonic() - _IDLE
+        idle = [name for name, window in self._windows.items() if not window.events and window.progress < old]
         for name in idle:
             del self._windows[name]
         return answers
