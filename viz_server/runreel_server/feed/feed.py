@@ -165,25 +165,21 @@ class Feed:
     def _open(self, live: LiveRun) -> None:
         deadline = time.monotonic() + OPEN_SECONDS
         while True:
-            ends = self._reader.end() if self._gone() else {}
+            ends = {
+                (topic, identity, partition): end.offset
+                for topic, identity in {one[:2] for one in self._recent.lost()}
+                for (_, partition), end in self._reader.end({topic: identity}).items()
+            }
             state, tally = self._history(live.run)
             with self._lock:
                 recent = self._recent.of(live.run)
-                joined = all(
-                    lost < ends[topic, partition].offset
-                    for (topic, partition), lost in self._gone().items()
-                    if (topic, partition) in ends
-                )
+                joined = all(lost < ends.get(where, 0) for where, lost in self._recent.lost().items())
             if joined:
                 live.open(state, tally, recent)
                 return
             if time.monotonic() > deadline:
                 raise NotReachable("the archive is behind the tail that is kept: runreel consume archive has stopped?")
             self._ended.wait(0.2)
-
-    def _gone(self) -> dict[tuple[str, int], int]:
-        """For each partition of events, the greatest offset that is no longer in memory."""
-        return self._recent.lost()
 
     # -- channels
 

@@ -36,10 +36,15 @@ class Recent:
         self._held = 0
         self._order: deque[Taken] = deque()
         self._runs: dict[str, deque[Taken]] = {}
-        self._lost: dict[tuple[str, int], int] = {}
+        self._identities: dict[tuple[str, int], str] = {}
+        self._lost: dict[tuple[str, str, int], int] = {}
 
     def add(self, taken: Taken) -> None:
         """Keep a message; drop the oldest ones where they are too many."""
+        before = self._identities.get((taken.topic, taken.partition))
+        if before != taken.identity:  # made again: what its life before had is in the archive, or nowhere
+            self._identities[taken.topic, taken.partition] = taken.identity
+            self._lost.pop((taken.topic, before or "", taken.partition), None)
         self._order.append(taken)
         self._runs.setdefault(taken.run, deque()).append(taken)
         self._held += len(taken.message)
@@ -50,12 +55,13 @@ class Recent:
             mine.popleft()
             if not mine:
                 del self._runs[oldest.run]
-            self._lost[oldest.topic, oldest.partition] = oldest.offset
+            if self._identities[oldest.topic, oldest.partition] == oldest.identity:
+                self._lost[oldest.topic, oldest.identity, oldest.partition] = oldest.offset
 
     def of(self, run: str) -> list[Taken]:
         """What is kept of a run, in the order of the log."""
         return list(self._runs.get(run, ()))
 
-    def lost(self) -> dict[tuple[str, int], int]:
-        """For each (topic, partition) the greatest offset that is no longer kept, where any is."""
+    def lost(self) -> dict[tuple[str, str, int], int]:
+        """For each (topic, its identity, partition) the greatest offset that is no longer kept, where any is."""
         return dict(self._lost)
