@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 GROUPS = {"extract": [f"{month:02d}" for month in range(1, 13)], "train": [f"fold-{fold}" for fold in range(3)]}
-EPOCHS = 3
+EPOCHS = 10
 STEPS = {
     *("extract", "weather", "clean", "join-weather", "features", "train", "baseline", "evaluate", "publish"),
     *(f"{group}/{part}" for group, parts in GROUPS.items() for part in parts),

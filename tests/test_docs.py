@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+import parts
 from native import Native
 from support import wait_for
 
@@ -96,18 +97,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def real(native: Native, prefix: str, tmp_path: Path) -> dict[str, str]:
     """The settings of a real Kafka and MinIO, with topics that no other test has."""
-    topics = {f"RUNREEL_TOPIC_{name}": f"{prefix}.{name}" for name in ("EVENTS", "BLOBS", "RUNS", "VIEWS", "DEAD")}
-    return {
-        **environ(tmp_path),
-        **topics,
-        "RUNREEL_KAFKA": native.kafka,
-        "RUNREEL_STORE": f"s3://{native.bucket}/{prefix}",
-        "RUNREEL_S3_ENDPOINT": native.s3_endpoint,
-        "RUNREEL_GROUP": prefix,
-        "MINIO_ROOT_USER": native.access_key,
-        "MINIO_ROOT_PASSWORD": native.secret_key,
-        "RUNREEL_EXIT_WAIT": "30",
-    }
+    return {**environ(tmp_path), **parts.settings(native, native.bucket, prefix), "RUNREEL_EXIT_WAIT": "30"}
 
 
 def test_every_block_has_a_language_that_is_known() -> None:

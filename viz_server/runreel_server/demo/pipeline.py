@@ -35,7 +35,7 @@ PARTS = {"extract": [f"{month:02d}" for month in range(1, 13)], "train": ["0", "
 
 # How much work is done: the full size is worth watching, the quick one is for a first look and for tests.
 FULL = {"keep": 1, "epochs": 20, "trees": 100, "rows": 20_000}
-QUICK = {"keep": 25, "epochs": 3, "trees": 20, "rows": 1_000}
+QUICK = {"keep": 25, "epochs": 10, "trees": 20, "rows": 1_000}
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Steps run side by side; numpy's threads in each of them would only be in each other's way."""

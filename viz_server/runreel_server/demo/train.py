@@ -38,7 +38,7 @@ def fold(number: int, work: Path, epochs: int) -> None:
         learn, check = split(len(x), number)
         scaler = StandardScaler().fit(x.iloc[learn])
         learn_x, check_x = scaler.transform(x.iloc[learn]), scaler.transform(x.iloc[check])
-        model = MLPClassifier((32, 16), learning_rate_init=3e-4, alpha=1e-2, random_state=number)
+        model = MLPClassifier((32, 16), learning_rate_init=5e-4, alpha=1e-2, random_state=number)
         order = np.random.default_rng(number)
         step.params({"hidden": "32-16", "batch": BATCH, "rows": len(learn)})
         for epoch in step.track(range(epochs), unit="epoch"):
