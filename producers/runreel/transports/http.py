@@ -11,7 +11,7 @@ from typing import Final
 
 from runreel.codec import BATCH_CONTENT_TYPE
 from runreel.settings import Settings
-from runreel.transports.base import Answer, Contiguous, Sealed
+from runreel.transports.base import Answer, Broken, Contiguous, Sealed
 from runreel.web import connect, headers, refusal, target
 
 PATH: Final = "/api/v1/events"
@@ -24,6 +24,7 @@ _ANSWER: Final = 60.0  # seconds for its answer, which comes when the batch is a
 _LEAST_BACKOFF: Final = 0.2
 _MOST_BACKOFF: Final = 10.0
 _FOR_GOOD: Final = frozenset({400, 413, 415, 422})
+_LATER: Final = frozenset({408, 425, 429})
 
 
 class HttpTransport:
@@ -73,7 +74,11 @@ class HttpTransport:
         return len(events)
 
     def poll(self, timeout: float) -> list[Answer]:
-        """Post the next batch, or wait for the answer to the last."""
+        """Post the next batch, or wait for the answer to the last.
+
+        Raises:
+            Broken: the server refuses us (a wrong token, another address), whatever the events.
+        """
         if not self._batch:
             now = time.monotonic()
             if not self._queue or now < self._paused:
@@ -132,6 +137,8 @@ class HttpTransport:
             return self._taken()
         if response.status in _FOR_GOOD:
             return self._refused(response.status, body)
+        if 400 <= response.status < 500 and response.status not in _LATER:
+            raise Broken(f"{self.where}: {refusal(response.status, body)}")
         self._again(response.headers.get("Retry-After"))
         self._reachable = response.status < 500
         return []
