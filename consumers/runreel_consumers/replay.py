@@ -11,7 +11,17 @@ import msgspec
 
 from runreel.codec import encode_data, payload
 from runreel.errors import CodecError
-from runreel.events import HEARTBEAT, LOSS, RUN_STARTED, SESSION_CLOSED, SESSION_OFFSET, SESSION_OPENED, STREAMS, Event
+from runreel.events import (
+    CONFLICT,
+    HEARTBEAT,
+    LOSS,
+    RUN_STARTED,
+    SESSION_CLOSED,
+    SESSION_OFFSET,
+    SESSION_OPENED,
+    STREAMS,
+    Event,
+)
 from runreel.ids import derived_session
 from runreel.state.intervals import Intervals, add, gaps
 
@@ -149,7 +159,7 @@ class Renewal:
         elif event.type == SESSION_OPENED:
             said.parent = said.parent and self._session(said.parent)
             said.continues = said.continues and self._session(said.continues)
-        elif event.type == SESSION_OFFSET:
+        elif event.type in (SESSION_OFFSET, CONFLICT):
             said.session = self._session(said.session)
         elif event.type == SESSION_CLOSED and not self._whole and seq is not None:
             said.last = seq

@@ -15,14 +15,18 @@ from archiving import START, Letters, Speaker, store_events
 from runreel import codec, ids
 from runreel.errors import CodecError, NotFound
 from runreel.events import (
+    CONFLICT,
     LOSS,
     RUN_STARTED,
     SESSION_CLOSED,
+    SESSION_OFFSET,
     SESSION_OPENED,
     STREAMS,
+    Conflict,
     Event,
     RunStarted,
     SessionClosed,
+    SessionOffset,
     SessionOpened,
 )
 from runreel.ids import derived_session
@@ -103,6 +107,16 @@ def test_a_replayed_run_is_the_same_but_for_its_id_and_origin() -> None:
     assert codec.payload(renewed[len(said) - 6]).parent == renewed[0].session
     for name in ("pipeline", "state", "started", "params", "steps", "missing", "events"):
         assert again[name] == old[name]
+
+
+def test_what_is_said_of_a_session_is_said_of_its_replay() -> None:
+    speaker = Speaker()
+    new = ids.new_run()
+    said = [speaker.param(1), speaker.say(CONFLICT, Conflict(session=speaker.session, seq=0, hashes=["a", "b"]))]
+    said.append(speaker.say(SESSION_OFFSET, SessionOffset(session=speaker.session, offset=3)))
+    renewal = Renewal(new, speaker.run)
+    session = derived_session(new, speaker.session)
+    assert [codec.payload(renewal.renew(event)).session for event in said[1:]] == [session, session]
 
 
 def test_what_the_origin_lacks_is_told_as_a_loss() -> None:
