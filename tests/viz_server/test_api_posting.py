@@ -174,7 +174,8 @@ def test_a_large_artifact_comes_by_claim_check(server: Server, client: FlaskClie
     ("body", "field"),
     [({"size": 5, "run": RUN}, "artifact"), ({"artifact": "b", "size": "5", "run": RUN}, "size"),
      ({"artifact": "b", "size": -5, "run": RUN}, "size"), ({"artifact": "a/b", "size": 5, "run": RUN}, "a/b"),
-     ({"artifact": "b", "size": 5, "run": ""}, "run")],
+     ({"artifact": "b", "size": 5, "run": ""}, "run"), ({"artifact": "b", "size": 5, "run": "../../r"}, "run"),
+     ({"artifact": "b", "size": 5, "run": RUN, "workspace": "a b"}, "workspace")],
 )  # fmt: skip
 def test_a_claim_that_cannot_be_names_its_field(client: FlaskClient, body: dict[str, Any], field: str) -> None:
     answer = client.post("/api/v1/artifacts", json=body)

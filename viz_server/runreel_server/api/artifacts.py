@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 from flask import request
 
+from runreel.ids import SAFE
 from runreel_consumers.blobs import Claims
 from runreel_server.api.routes import Route
 from runreel_server.problems import Problem
@@ -15,6 +17,7 @@ from runreel_server.queries.source import Source
 T = TypeVar("T")
 
 _JSON = "application/json"
+_SAFE = re.compile(SAFE)
 
 
 class ClaimBody(msgspec.Struct):
@@ -42,8 +45,9 @@ def routes(source: Source, claims: Claims) -> list[Route]:
     def claim(query: dict[str, Any]) -> Any:
         asked = _body(ClaimBody)
         for name in ("artifact", "run", "workspace"):
-            if not getattr(asked, name):
-                raise Problem(400, f"{name} is empty: give it")
+            given = getattr(asked, name)
+            if _SAFE.search(given) is None:  # they name objects in the store, and the event that will be said
+                raise Problem(400, f"{name} is {given[:200]!r}: give letters, digits, . _ - (128 at most)")
         return claims.claim(asked.artifact, asked.size, run=asked.run, workspace=asked.workspace, sha256=asked.sha256)
 
     def finish(query: dict[str, Any], artifact: str) -> Any:
