@@ -213,11 +213,8 @@ def test_a_strange_word_ends_neither_the_tail_nor_the_frames(
     emitter.send(emitter.step("train"), emitter.points("train", "loss", 3.0))
     live = opened(feed, emitter.run)
     series = feed.series(emitter.run).get([("e-train", "loss")])["e-train", "loss"]
-    for data in (
-        {"name": "loss", "time": [1], "value": [1, 2]},
-        {"name": "loss", "time": [1 << 63], "value": [1]},
-        {"name": "loss", "time": [1], "value": [10**400]},
-    ):
+    for time_, values in ((1, [1, 2]), (1 << 63, [1]), (1, [10**400])):
+        data = {"name": "loss", "time": [time_], "value": values}
         emitter.send(emitter.event(ev.METRICS, data, "train", "e-train"))
     wait_for(lambda: live.view()["events"] == 7)
     live.drain()
