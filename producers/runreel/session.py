@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import logging
 import os
 import socket
 import time as clock
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import msgspec
 
+from runreel import living
 from runreel.codec import MAX_EVENT, encode_data
 from runreel.deadline import Deadline
-from runreel.errors import SettingError
-from runreel.events import SESSION_OPENED, Role, SessionOpened
+from runreel.events import Role
 from runreel.ids import new_session
+from runreel.opened import GONE, Gone, Later, Opened
 from runreel.settings import Settings
 from runreel.spool.batch import Many, Name, Structure
-from runreel.spool.folder import Folder, Meta, create
-from runreel.spool.shipper import Shipper
+from runreel.spool.folder import Meta
 from runreel.spool.slots import CLOSE, COLUMNS, EVENT, LINE, NAME, PROGRESS
 from runreel.spool.writer import Writer
 from runreel.transports.base import Transport
 from runreel.transports.choice import destination
 from runreel.uploads import Job, keep
 from runreel.values import number
-from runreel.worker import Worker, warn_unreachable, worker_of
 
 COLUMN: Final = 16 << 10
 """Points of one record, at most."""
 
-_SLICE: Final = 0.1
 _ROOM: Final = 4096  # bytes of an event that are not its data and subject
 
 _encode = msgspec.msgpack.Encoder().encode
 _log = logging.getLogger("runreel")
-_sessions: dict[int, weakref.ref[Session]] = {}
 
 
 class Session:
@@ -91,17 +85,16 @@ class Session:
         self._transport = transport
         self._handles: dict[Name, int] = {}
         self._next_handle = itertools.count(1).__next__
-        self._opened: dict[int, _Open] = {}
+        self._own: dict[int, Opened] = {}
         self._closed = False
-        self._writer: Writer | _Later | _Gone = _Later(self)
-        _sessions[id(self)] = weakref.ref(self, _forget(id(self)))
-        _at_exit()
-        self._open()
+        self._writer: Writer | Later | Gone = Later(self)
+        living.add(self)
+        self.opened()
 
     @property
     def id(self) -> str:
         """This process's session. After a fork it is the parent's until the child speaks."""
-        opened = self._opened.get(os.getpid())
+        opened = self._own.get(os.getpid())
         return opened.shipper.session if opened else self._who.session
 
     def for_process(self) -> Session:
@@ -141,7 +134,7 @@ class Session:
                 "say less, or make it an artifact"
             )
         record = Structure(type, subject, execution, final, payload)
-        self._started().record(EVENT, 0, time, _encode(record))
+        self.started().record(EVENT, 0, time, _encode(record))
 
     def series(self, subject: str | None, execution: str | None, name: str) -> int:
         """A handle of the series `name` of an execution, for `point` and `points`. The same at every call."""
@@ -190,7 +183,7 @@ class Session:
                 time=[now] * len(values) if time is None else list(time[piece]),
                 value=values,
             )
-            if not self._started().record(COLUMNS, series, now, _encode(many), stream=len(values)):
+            if not self.started().record(COLUMNS, series, now, _encode(many), stream=len(values)):
                 return
 
     def line(
@@ -222,19 +215,19 @@ class Session:
 
     def lost(self, reason: str, count: int = 1) -> None:
         """Count what could not be said; it is told as `runreel.loss`."""
-        self._started().lost(reason, count)
+        self.started().lost(reason, count)
 
     def _handle(self, name: Name) -> int:
         handle = self._handles.get(name)
         if handle is None:
             handle = self._next_handle()
-            self._declare(self._started(), name, handle)
+            self._declare(self.started(), name, handle)
             handle = self._handles.setdefault(name, handle)
         return handle
 
-    def _declare(self, writer: Writer | _Later | _Gone, name: Name, handle: int) -> None:
+    def _declare(self, writer: Writer | Later | Gone, name: Name, handle: int) -> None:
         known = msgspec.structs.replace(name, handle=handle)
-        if not writer.record(NAME, handle, 0, _encode(known), quiet=True) and (opened := self._opened.get(os.getpid())):
+        if not writer.record(NAME, handle, 0, _encode(known), quiet=True) and (opened := self._own.get(os.getpid())):
             opened.shipper.learn(known)
 
     # -- artifacts
@@ -245,7 +238,7 @@ class Session:
         Raises:
             OSError: it cannot be made.
         """
-        folder = self._open().folder.files
+        folder = self.opened().folder.files
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -261,7 +254,7 @@ class Session:
             sha256: in hex.
             name: the artifact's, for messages.
         """
-        opened = self._open()
+        opened = self.opened()
         who = opened.folder.meta
         job = Job(
             artifact=artifact, path=str(path), by=by, size=size, sha256=sha256, name=name, run=who.run,
@@ -272,13 +265,13 @@ class Session:
         except OSError as error:
             _log.warning("runreel: artifact %r cannot be uploaded: %s", name, error)
             self.lost("upload")
-        self._started()
+        self.started()
 
     # -- the end
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all said so far, artifacts included, is acknowledged. False: not within `timeout` seconds."""
-        opened = self._opened.get(os.getpid())
+        opened = self._own.get(os.getpid())
         if opened is None:
             return True
         return opened.flush(opened.writer.mark(), Deadline(timeout), patient=True)
@@ -293,12 +286,12 @@ class Session:
         Returns:
             Whether all is acknowledged.
         """
-        opened = self._opened.get(os.getpid())
+        opened = self._own.get(os.getpid())
         if self._closed or opened is None:
             self._closed = True
             return True
         self._closed = True
-        self._writer = _GONE
+        self._writer = GONE
         if not opened.writer.record(CLOSE, 0, None, _encode(how), quiet=True):
             opened.shipper.end(how)
         deadline = Deadline(self.settings.exit_wait if timeout is None else timeout)
@@ -309,156 +302,54 @@ class Session:
 
     # -- inside
 
-    def _started(self) -> Writer | _Later | _Gone:
-        opened = self._opened.get(os.getpid())
+    def started(self) -> Writer | Later | Gone:
+        """What takes the words of this process, its worker running."""
+        opened = self._own.get(os.getpid())
         if opened is not None and not opened.started:
             opened.started = True
             opened.worker.start()
         return self._writer
 
-    def _open(self) -> _Open:
+    def opened(self) -> Opened:
         """This process's spool, made at its first word. Two threads at once make two, and one is thrown away."""
         pid = os.getpid()
-        opened = self._opened.get(pid)
+        opened = self._own.get(pid)
         if opened is not None:
             return opened
-        made = _Open(self.settings, self._who, self._transport)
+        made = Opened(self.settings, self._who, self._transport)
         for name, handle in list(self._handles.items()):
             self._declare(made.writer, name, handle)
-        opened = self._opened.setdefault(pid, made)
+        opened = self._own.setdefault(pid, made)
         if opened is not made:
             made.discard()
         else:
             made.worker.add(made.shipper)
-            self._writer = _GONE if self._closed else made.writer
+            self._writer = GONE if self._closed else made.writer
         return opened
 
-    def _forked(self) -> None:
+    def silence(self) -> None:
+        """Say nothing from now on."""
+        self._writer = GONE
+
+    @property
+    def over(self) -> bool:
+        """Whether its last word is said."""
+        return self._closed
+
+    def forked(self) -> None:
         """In a child: the next word opens a session of its own."""
-        parent = next(reversed(self._opened.values())).shipper.session if self._opened else self._who.session
+        parent = next(reversed(self._own.values())).shipper.session if self._own else self._who.session
         role: Role = "service" if self._who.role == "service" else "member"
         self._who = msgspec.structs.replace(
             self._who, session=new_session(), parent=parent, role=role, pid=os.getpid(), host=socket.gethostname()
         )
-        for inherited in self._opened.values():
+        for inherited in self._own.values():
             inherited.let_go()
-        self._opened = {}
+        self._own = {}
         if not self._closed:
-            self._writer = _Later(self)
+            self._writer = Later(self)
         if self._transport is not None:
             self._transport.reset()
-
-
-class _Open:
-    """What a session has in one process."""
-
-    def __init__(self, settings: Settings, who: Meta, transport: Transport | None) -> None:
-        self.folder: Folder = create(settings.spool_dir, who)
-        self.started = False
-        try:
-            self.writer = Writer(
-                self.folder, limit=settings.spool_limit, on_full=settings.on_full, sealed=self._sealed_bytes
-            )
-            self.shipper = Shipper(self.folder, self.writer)
-        except OSError as error:
-            self.folder.remove()
-            raise SettingError(
-                "RUNREEL_SPOOL_DIR",
-                str(settings.spool_dir),
-                f"takes no files ({error.strerror}): free some space there",
-            ) from None
-        self.worker: Worker = worker_of(settings, transport)
-        if not who.one_shot:
-            opened = SessionOpened(role=who.role, parent=who.parent, host=who.host, pid=who.pid, sdk=_sdk())
-            record = Structure(SESSION_OPENED, None, None, False, encode_data(opened))
-            self.writer.record(EVENT, 0, None, _encode(record))
-
-    def _sealed_bytes(self) -> int:
-        shipper: Shipper | None = getattr(self, "shipper", None)
-        return shipper.ledger.size() if shipper else 0
-
-    def discard(self) -> None:
-        """It is one too many."""
-        self.shipper.ledger.close()
-        self.folder.remove()
-
-    def let_go(self) -> None:
-        """In a forked child: unmap the parent's segments, so that their space is free when the parent is done."""
-        for segment in self.writer.segments():
-            segment.forget()
-
-    def flush(self, slot: int, deadline: Deadline, *, patient: bool) -> bool:
-        """Wait; where not `patient`, only while there is hope."""
-        self.started = True
-        wait = self.worker.flush(self.shipper, slot)
-        while not wait(deadline.left(_SLICE)):
-            if deadline.expired or (not patient and self.worker.hopeless):
-                return False
-        return True
-
-    def say_left(self, settings: Settings) -> None:
-        """One line that says what stays in the spool."""
-        if self.worker.hopeless:
-            warn_unreachable(self.worker.transport, settings)
-            return
-        _log.warning(
-            "runreel: not all of run %s is delivered to %s; what is left waits in %s: `runreel sync` ships it",
-            self.folder.meta.run,
-            self.worker.transport.where,
-            self.folder.path,
-        )
-
-
-class _Later:
-    """In place of a writer before a child's first word: opens its spool and hands on."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = weakref.ref(session)
-
-    def _writer(self) -> Writer | _Gone:
-        session = self._session()
-        if session is None:
-            return _GONE
-        try:
-            session._open()
-        except (OSError, SettingError) as error:
-            _log.warning("runreel: this process says nothing: %s", error)
-            session._writer = _GONE
-            return _GONE
-        writer = session._started()
-        return _GONE if isinstance(writer, _Later) else writer
-
-    def point(self, handle: int, at: float | None, value: float, when: int | None) -> None:
-        """See Writer."""
-        self._writer().point(handle, at, value, when)
-
-    def record(self, kind: int, handle: int, when: int | None, payload: bytes, **how: Any) -> bool:
-        """See Writer."""
-        return self._writer().record(kind, handle, when, payload, **how)
-
-    def lost(self, reason: str, count: int = 1) -> None:
-        """See Writer."""
-        self._writer().lost(reason, count)
-
-
-class _Gone:
-    """In place of a writer after the last word."""
-
-    def point(self, *_: Any) -> None:
-        """Nothing."""
-
-    def record(self, *_: Any, **__: Any) -> bool:
-        """Nothing."""
-        return True
-
-    lost = point
-
-
-_GONE: Final = _Gone()
-
-
-def _forget(key: int) -> Callable[[Any], None]:
-    return lambda _: cast("None", _sessions.pop(key, None))
 
 
 def _number(field: str, value: Any) -> int | float:
@@ -476,35 +367,3 @@ def _bytes(text: str) -> bytes:
         return text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         return text.encode(errors="surrogatepass")
-
-
-@cache
-def _sdk() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # slow to import, and needed once
-
-    try:
-        return f"runreel-python/{version('runreel')}"
-    except PackageNotFoundError:
-        return "runreel-python"
-
-
-@cache
-def _at_exit() -> None:
-    atexit.register(_close_all)
-    os.register_at_fork(after_in_child=_fork_all)
-
-
-def _close_all() -> None:
-    """At the interpreter's end: one deadline for all sessions that nobody closed."""
-    open_ones = [session for ref in list(_sessions.values()) if (session := ref()) is not None and not session._closed]
-    if open_ones:
-        deadline = Deadline(max(session.settings.exit_wait for session in open_ones))
-        for session in open_ones:
-            session.close(deadline.left())
-
-
-def _fork_all() -> None:
-    for ref in list(_sessions.values()):
-        session = ref()
-        if session is not None:
-            session._forked()

@@ -294,7 +294,7 @@ def test_losses_that_were_not_said_are_said_by_the_recoverer(tmp_path: Path) -> 
 one = session(folder, Wire(folder / "wire", acknowledging=False))
 one.line("a", "e", "x")
 one.lost("conversion", 3)
-while not one._open().shipper.ledger.lost:
+while not one.opened().shipper.ledger.lost:
     time.sleep(0.001)
 os.kill(os.getpid(), signal.SIGKILL)
 """,

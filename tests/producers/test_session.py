@@ -46,9 +46,9 @@ def test_nothing_is_left_in_the_spool_once_all_is_acknowledged(tmp_path: Path, w
 
 def test_no_thread_starts_before_the_first_word(tmp_path: Path, way: MemoryTransport) -> None:
     one = session(tmp_path, way)
-    assert not one._open().started
+    assert not one.opened().started
     one.line(None, None, "now")
-    assert one._open().started
+    assert one.opened().started
     assert one.close(10)
 
 

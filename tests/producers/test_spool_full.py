@@ -55,9 +55,9 @@ def test_streams_are_taken_again_when_there_is_room(tmp_path: Path) -> None:
     series = one.series("a", "e", "loss")
     for i in range(60_000):
         one.point(series, None, i)
-    assert one._open().writer.full
+    assert one.opened().writer.full
     way.open = True
-    wait_for(lambda: not one._open().writer.full)
+    wait_for(lambda: not one.opened().writer.full)
     for i in range(60_000, 61_000):
         one.point(series, None, i)
     assert one.close(30)
@@ -98,7 +98,7 @@ def test_block_waits_for_room_and_loses_nothing(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=fill)
     thread.start()
-    wait_for(lambda: one._open().writer.full)
+    wait_for(lambda: one.opened().writer.full)
     assert thread.is_alive()
     way.open = True
     thread.join(30)
@@ -122,7 +122,7 @@ os._exit(0)
     way.open = False
     one = session(tmp_path, way, spool_limit=LIMIT)
     one.line("a", "e", "x")
-    wait_for(lambda: one._open().writer.budget.room(reserve=False) < LIMIT - (1 << 20))
+    wait_for(lambda: one.opened().writer.budget.room(reserve=False) < LIMIT - (1 << 20))
     way.open = True
     assert one.close(10)
 
@@ -158,7 +158,7 @@ for i in range(200000):
     if i % 1000 == 0:
         one.line("a", "e", "x" * 5000)
         one.line("a", "e", "y" * 100000)
-print(json.dumps({{"full": one._open().writer.full}}))
+print(json.dumps({{"full": one.opened().writer.full}}))
 one.close()
 """
 
@@ -206,7 +206,7 @@ def test_where_mapping_is_not_honoured_pwrite_serves(
     way = MemoryTransport()
     way.acknowledging = acknowledging
     one = session(tmp_path, way)
-    assert one._open().writer.first.buffer is None
+    assert one.opened().writer.first.buffer is None
     series = one.series("a", "e", "loss")
 
     def speak(number: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runreel.spool.reader import Reader, dead_segments
+from runreel.spool.left import dead_segments
+from runreel.spool.reader import Reader
 from runreel.spool.segment import Segment, allocate, load, mappable
 from runreel.spool.slots import (
     EVENT,

@@ -110,7 +110,7 @@ def test_only_the_archives_word_frees(tmp_path: Path, up: Up) -> None:
     one = session(tmp_path)
     one.line("a", "e", "x")
     assert not one.flush(1.0)
-    assert not one._open().shipper.delivered
+    assert not one.opened().shipper.delivered
     up.storing.set()
     assert one.close(20)
 
@@ -142,7 +142,7 @@ def test_a_new_hub_gets_what_the_last_one_did_not_acknowledge(
     assert one.flush(20)
     first.storing.clear()
     one.line("a", "e", "lost with its broker")
-    wait_for(lambda: one._open().shipper.ledger.in_flight)
+    wait_for(lambda: one.opened().shipper.ledger.in_flight)
     first.stop()
     one.line("a", "e", "while there is none")
     second = Up(tmp_path, stored)
@@ -162,10 +162,10 @@ def test_little_is_under_way_and_less_after_each_silence(
     one = session(tmp_path)
     for i in range(8):
         one.line("a", "e", f"{i} " + "x" * 100_000)
-    one._open().worker.start()
+    one.opened().worker.start()
 
     def window() -> Any:
-        way = one._open().worker.transport
+        way = one.opened().worker.transport
         assert isinstance(way, EmbeddedTransport)
         return way._windows.get(one.id)
 

@@ -93,7 +93,7 @@ def test_a_server_that_is_not_there_yet_gets_what_waited(tmp_path: Path, server:
     one = session(tmp_path, None, url=url)
     one.line("a", "e", "x")
     assert not one.flush(0.5)
-    way = one._open().worker.transport
+    way = one.opened().worker.transport
     wait_for(lambda: way.reachable is False)
     assert not one.close(0.1)
 
@@ -105,7 +105,7 @@ def test_an_answer_that_takes_long_holds_back_no_sealing(tmp_path: Path, server:
     one.say(events.TAGS, {"first": 1})
     wait_for(lambda: server.requests)
     one.say(events.TAGS, {"second": 2})
-    wait_for(lambda: one._open().shipper.ledger.mark.next >= 3)
+    wait_for(lambda: one.opened().shipper.ledger.mark.next >= 3)
     answered.set()
     assert one.close(30)
 

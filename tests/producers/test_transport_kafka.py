@@ -292,7 +292,7 @@ one = session(folder, None, kafka={kafka.address!r}, topic_events={topic!r})
 series = one.series("a", "e", "loss")
 for i in range(60000):
     one.point(series, None, i)
-while one._open().shipper.ledger.mark.next < 4:
+while one.opened().shipper.ledger.mark.next < 4:
     time.sleep(0.001)
 os.kill(os.getpid(), signal.SIGKILL)
 """,

@@ -139,7 +139,7 @@ def test_a_resumed_upload_goes_on_behind_what_has_arrived(tmp_path: Path, broker
         workspace="default",
         done=2,
     )
-    keep(one._open().folder.uploads, job)
+    keep(one.opened().folder.uploads, job)
     one.line("a", "e", "go")
     assert one.close(30)
     found = received(broker)

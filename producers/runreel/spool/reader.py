@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from runreel.spool.segment import SUFFIX, Segment, load
+from runreel.spool.segment import Segment
 from runreel.spool.slots import (
     AT_FLOAT,
     AT_INT,
@@ -235,29 +234,3 @@ class _Chunk:
         if whole is None:
             whole = self._columns[word, kind] = self._raw.cast(kind)[word::WORDS].tolist()
         return whole if places is None else [whole[place] for place in places]
-
-
-def dead_segments(folder: Path) -> list[Segment]:
-    """The segments that an ended process left, oldest first.
-
-    Two threads may have made the same one at once; the copy that lost holds nothing.
-    """
-    found: dict[int, Segment] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            segment = load(path)
-        except (OSError, ValueError):
-            continue
-        other = found.get(segment.start)
-        if other is None:
-            found[segment.start] = segment
-        elif _holds(segment):
-            other.release()
-            found[segment.start] = segment
-        else:
-            segment.release()
-    return [found[start] for start in sorted(found)]
-
-
-def _holds(segment: Segment) -> bool:
-    return any(segment.view(segment.start, segment.end - segment.start).cast("Q")[WORDS - 1 :: WORDS].tolist())

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-import zlib
 from collections import deque
 from pathlib import Path
-from struct import Struct
 from typing import Final
 
 import msgspec
@@ -31,10 +28,11 @@ from runreel.spool.batch import Batch, Key, Name, Said
 from runreel.spool.budget import Budget
 from runreel.spool.folder import PAGE, REFUSED, Folder
 from runreel.spool.ledger import Ledger
+from runreel.spool.left import Dead
+from runreel.spool.names import NAMES, Names
 from runreel.spool.page import Mark, Page
-from runreel.spool.reader import Reader, dead_segments
+from runreel.spool.reader import Reader
 from runreel.spool.sealed import SMALLEST
-from runreel.spool.segment import Segment
 from runreel.spool.writer import Writer
 from runreel.transports.base import Answer, Sealed, Transport
 from runreel.uploads import jobs
@@ -44,8 +42,6 @@ LAST_SEQ: Final = (1 << 31) - 2
 
 _SLOTS: Final = 16 << 10  # read in one round, at most
 _BYTES: Final = 1 << 20
-_NAMES: Final = "names"
-_HEAD: Final = Struct("<II")
 
 _log = logging.getLogger("runreel")
 
@@ -74,7 +70,7 @@ class Shipper:
         self.folder, self._writer = folder, writer
         self._ending = how if writer is None else None
         self.budget = writer.budget if writer else Budget(folder.path.parent, folder.path, limit, lambda: 0)
-        self._segments = _Dead(folder.path) if writer is None else writer
+        self._segments = Dead(folder.path) if writer is None else writer
         page = Page(folder.path / PAGE)
         self.void = writer is None and page.state is None
         first = SMALLEST if self.budget.limit >= 4 * SMALLEST else max(16 << 10, self.budget.limit // 4)
@@ -82,7 +78,7 @@ class Shipper:
         if page.state is None:
             self.ledger.mark = Mark(-1, 0, [], folder.meta.session, 0)
             self.ledger.save()
-        self._names = _Names(folder.path / _NAMES)
+        self._names = Names(folder.path / NAMES)
         mark = self.ledger.mark
         self.reader = Reader(
             mark.read,
@@ -354,55 +350,3 @@ class Shipper:
             self.folder.remove()
         else:
             self.folder.release()
-
-
-class _Dead:
-    """The segments and files of an ended process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._all = folder, dead_segments(folder)
-
-    def segments(self) -> list[Segment]:
-        """The segments that are left, oldest first."""
-        return [segment for segment in self._all if not segment.released]
-
-    def remove(self, name: str) -> None:
-        """A file that a slot named is sealed."""
-        (self._folder / name).unlink(missing_ok=True)
-
-
-class _Names:
-    """What handles stand for, kept beside the segments, whose space may be free before the session ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.known: dict[int, Name] = {}
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        raw, at = os.pread(self._fd, os.fstat(self._fd).st_size, 0), 0
-        while at + _HEAD.size <= len(raw):
-            length, crc = _HEAD.unpack_from(raw, at)
-            payload = raw[at + _HEAD.size : at + _HEAD.size + length]
-            if len(payload) < length or zlib.crc32(payload) != crc:
-                break
-            name = msgspec.msgpack.decode(payload, type=Name)
-            self.known[name.handle] = name
-            at += _HEAD.size + length
-        self._end = at
-
-    def add(self, learnt: dict[int, Name]) -> bool:
-        """Keep more. False: there is no space now."""
-        fresh = [name for handle, name in learnt.items() if handle not in self.known]
-        payloads = [msgspec.msgpack.encode(name) for name in fresh]
-        raw = b"".join(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload for payload in payloads)
-        try:
-            written = os.pwrite(self._fd, raw, self._end) if raw else 0
-        except OSError:
-            return False
-        if written < len(raw):
-            return False
-        self._end += written
-        self.known.update(learnt)
-        return True
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._fd)
