@@ -296,11 +296,11 @@ class Loop:
             offset, identity = offsets.get((tp.topic, tp.partition), (None, ""))
             if offset is None or identity != place.identity:
                 offset = self._sink.resume(place)
-            self._start(place, counts[tp.topic], offset)
+            self._start(place, counts[tp.topic], offset, self._watermarks(place))
 
-    def _start(self, place: Place, partitions: int, offset: int | None) -> None:
+    def _start(self, place: Place, partitions: int, offset: int | None, bounds: tuple[int, int]) -> None:
         """Open a place at `offset` (None: the beginning), or at what is left where that is gone."""
-        low, high = self._watermarks(place)
+        low, high = bounds
         expected = offset or 0
         if expected > high:
             text = "%s[%d]: offset %d is beyond the end, %d: the topic lost its end; going on there"
@@ -319,18 +319,20 @@ class Loop:
         self._astray |= partitions  # what was fetched before is not taken until this is done
         identities = self._identities.of({topic for topic, _ in partitions})
         counts = partitions_of_topics(self._consumer, identities)
-        for place in [p for p in self._next if (p.topic, p.partition) in partitions and p.topic in identities]:
-            self._astray.discard((place.topic, place.partition))
-            expected: int | None = self._next.pop(place)
+        found = [p for p in self._next if (p.topic, p.partition) in partitions and counts.get(p.topic)]
+        for place in found:
+            now = Place(place.topic, place.partition, identities[place.topic])
+            # Asked first: where nobody answers (a new topic has no leader for a moment), nothing has changed yet.
+            bounds = self._watermarks(now) if now.partition < counts[now.topic] else None
+            expected = self._next.pop(place)
             self._committed.pop(place, None)
-            if identities[place.topic] != place.identity:
+            if now != place:
                 log.warning("topic %s was deleted and made again: reading it from its beginning", place.topic)
                 self._sink.forget([place], ours=True)
-                place, expected = Place(place.topic, place.partition, identities[place.topic]), None
-                if place.partition >= counts[place.topic]:
-                    continue
-            self._start(place, counts[place.topic], expected)
+            if bounds is not None:
+                self._start(now, counts[now.topic], expected if now == place else None, bounds)
         self._assign()
+        self._astray -= {(p.topic, p.partition) for p in found}
 
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(p.topic, p.partition, offset) for p, offset in self._next.items()])
