@@ -124,6 +124,7 @@ def test_a_run_is_exported_imported_and_replayed(machine: Up) -> None:
     assert machine.complete(new)["events"] == replayed["events"]
 
 
+@pytest.mark.slow
 def test_an_import_reaches_another_machine_whole(machine: Up, tmp_path: Path) -> None:
     """Above what the built-in broker keeps of a partition (5 MiB): it lets the oldest go, and nothing is lost."""
     number = python(machine.folder, """
@@ -177,6 +178,7 @@ def test_it_stops_within_5_seconds_and_keeps_all_data(tmp_path: Path, number: si
         assert (after["artifacts"], after["events"]) == (before["artifacts"], before["events"])
 
 
+@pytest.mark.slow
 def test_what_is_said_while_it_is_killed_and_started_again_is_not_lost(tmp_path: Path) -> None:
     """kill -9: what the broker held is gone, and its emitters send it again to the next one."""
     source = """
