@@ -66,6 +66,37 @@ def test_a_step_in_a_second_terminal_finds_it(machine: Up) -> None:
         assert answer.read() == b"a,b\n1,2\n"
 
 
+def test_a_shell_script_tells_a_whole_run(machine: Up) -> None:
+    """With its artifact: `emit artifact` returns when the store has it."""
+    script = """
+        eval "$(runreel emit start from-shell)"
+        eval "$(runreel emit step load --total 1)"
+        printf 'a,b\\n' > result.csv
+        runreel emit progress 1
+        runreel emit artifact result.csv --type Dataset --metadata rows=1 --show
+        eval "$(runreel emit finish --this-step)"
+        runreel emit finish
+        echo "$RUNREEL_RUN_ID"
+    """
+    done = subprocess.run(
+        ["sh", "-euc", script],
+        env=environ(machine.folder),
+        cwd=machine.folder,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    state = machine.complete(done.stdout.decode().split()[-1])
+    assert (state["state"], state["steps"]["load"]["progress"]["done"]) == ("SUCCEEDED", 1)
+    (artifact,) = state["artifacts"].values()
+    assert (artifact["name"], artifact["type"], artifact["step"], artifact["state"]) == (
+        "result.csv", "Dataset", "load", "stored",
+    )  # fmt: skip
+    with urllib.request.urlopen(f"{machine.hub.url}/api/v1/artifacts/{artifact['id']}/content", timeout=30) as answer:
+        assert answer.read() == b"a,b\n"
+
+
 def test_a_second_up_on_the_same_folder_says_so(machine: Up) -> None:
     done = run(machine.folder, "up", "--port", "0")
     assert done.returncode == 2
