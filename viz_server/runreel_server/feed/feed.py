@@ -141,7 +141,7 @@ class Feed:
         elif not live.ready.wait(OPEN_SECONDS):
             raise NotReachable(f"run {run} could not be read in {OPEN_SECONDS:.0f} s: the store is slow")
         if not live.state.record.sessions:
-            raise NotFound(f"no run {run}")
+            raise NotFound(f"no run {run}") if live.opened else NotReachable(f"run {run} could not be read: try again")
         if opener:
             live.expect(self._medians(live.own()))
         live.used = time.monotonic()
@@ -154,8 +154,29 @@ class Feed:
             return self._series[run]
 
     def recent(self, run: str) -> list[Event]:
-        """The newest events of a run, as far as the tail has them in memory."""
-        return [event for _, event in _events(self.taken(run)) if event.run == run]
+        """The newest events of a run. Ask for them before the archive: then nothing lies between the two (`joined`)."""
+        return [event for _, event in _events(self.joined(run)) if event.run == run]
+
+    def joined(self, run: str) -> list[Taken]:
+        """The newest messages of a run, once the archive has all that the tail's memory has dropped before them.
+
+        Raises:
+            NotReachable: the archive cannot be read, or is behind for too long.
+        """
+        deadline = time.monotonic() + OPEN_SECONDS
+        while True:
+            with self._lock:
+                recent, lost = self._recent.of(run), self._recent.lost()
+            ends = {
+                (topic, identity, partition): end.offset
+                for topic, identity in {where[:2] for where in lost}
+                for (_, partition), end in self._reader.end({topic: identity}).items()
+            }
+            if all(offset < ends.get(where, 0) for where, offset in lost.items()):
+                return recent
+            if time.monotonic() > deadline:
+                raise NotReachable("the archive is behind the tail that is kept: runreel consume archive has stopped?")
+            self._ended.wait(0.2)
 
     def taken(self, run: str) -> list[Taken]:
         """The newest messages of a run as they came, in the order of the log."""
@@ -163,23 +184,9 @@ class Feed:
             return self._recent.of(run)
 
     def _open(self, live: LiveRun) -> None:
-        deadline = time.monotonic() + OPEN_SECONDS
-        while True:
-            ends = {
-                (topic, identity, partition): end.offset
-                for topic, identity in {one[:2] for one in self._recent.lost()}
-                for (_, partition), end in self._reader.end({topic: identity}).items()
-            }
-            state, tally = self._history(live.run)
-            with self._lock:
-                recent = self._recent.of(live.run)
-                joined = all(lost < ends.get(where, 0) for where, lost in self._recent.lost().items())
-            if joined:
-                live.open(state, tally, recent)
-                return
-            if time.monotonic() > deadline:
-                raise NotReachable("the archive is behind the tail that is kept: runreel consume archive has stopped?")
-            self._ended.wait(0.2)
+        recent = self.joined(live.run)
+        state, tally = self._history(live.run)
+        live.open(state, tally, recent)
 
     # -- channels
 

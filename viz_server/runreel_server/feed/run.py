@@ -80,6 +80,11 @@ class LiveRun:
             self.position = self.at
             self.ready.set()
 
+    @property
+    def opened(self) -> bool:
+        """Whether what the archive has is in it."""
+        return self._waiting is None
+
     def stored_upto(self, partition: int, offset: int) -> bool:
         """Note that the archive has the run up to an offset of its partition; answers whether that is all we heard.
 

@@ -135,9 +135,10 @@ class SeriesCache:
         return found
 
     def _load(self, new: Mapping[Key, Series]) -> None:
+        recent = list(self._recent())  # before the archive, so that nothing lies between the two
         for key, columns in self._points(new).items():
             new[key].load(columns)
-        for event in self._recent():
+        for event in recent:
             if event.type == ev.METRICS:
                 try:
                     data = payload(event)
