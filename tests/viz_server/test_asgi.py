@@ -134,7 +134,7 @@ def test_ten_paused_downloads_slow_nothing(served: Served) -> None:
             connection = socket.create_connection(("127.0.0.1", served.port), 10)
             stack.enter_context(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
             assert connection.recv(1024).startswith(b"HTTP/1.1 200")
             paused.append(connection)
         for address in ("/healthz", "/api/v1/runs", "/"):
@@ -166,6 +166,13 @@ def test_a_claimed_artifact_is_sent_to_the_server_and_kept(served: Served) -> No
     connection.request("PUT", f"/api/v1/uploads/{artifact}", data, {"X-Runreel-Upload": "guessed"})
     assert connection.getresponse().status == 404
     connection.close()
+
+
+def test_a_name_that_is_not_this_machines_is_not_served(served: Served) -> None:
+    """A page of another site can have its own name lead to loopback; the Host header tells."""
+    for host, status in (("localhost:80", 200), ("127.0.0.1", 200), ("[::1]:1", 200), ("evil.example", 421)):
+        answer, _ = served.get("/healthz", host=host)
+        assert (host, answer.status) == (host, status)
 
 
 def stream(served: Served, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:

@@ -17,6 +17,7 @@ import uvicorn
 from runreel.cli.service import ENDING
 from runreel.errors import RunreelError, SettingError
 from runreel.settings import Settings
+from runreel_server.hosts import LOOPBACK
 
 if TYPE_CHECKING:
     from runreel_server.asgi import Application
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 TRIES: Final = 50
 GRACE_SECONDS: Final = 2
 """Open streams are told to go and get so long; without a bound they would hold the process for ever."""
-
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def bind(settings: Settings) -> socket.socket:

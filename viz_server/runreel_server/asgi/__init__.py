@@ -17,6 +17,7 @@ from runreel.errors import NotFound, NotReachable, RunreelError
 from runreel_server.asgi import content, log, uploads
 from runreel_server.asgi.http import Gone, Receive, Request, Scope, Send
 from runreel_server.asgi.stream import Streams
+from runreel_server.hosts import Hosts
 from runreel_server.problems import Problem
 from runreel_server.services import Services
 
@@ -51,6 +52,7 @@ class Application:
         self._flask = WSGIMiddleware(flask, workers=THREADS)
         self._services = services
         self._most = most_streams
+        self._hosts = Hosts(services.settings.host, services.settings.url)
         self.streams: Streams | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +61,11 @@ class Application:
             await self._lifespan(receive, send)
             return
         if scope["type"] != "http":
+            return
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if not self._hosts.serves(host):
+            way_out = "open it as 127.0.0.1 or localhost, or set RUNREEL_URL to the address that you use"
+            await Request(scope, receive, send).problem(421, f"this server is not {host!r}: {way_out}")
             return
         for pattern, methods, name in _ROUTES:
             found = pattern.fullmatch(scope["path"])
