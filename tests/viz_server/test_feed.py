@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
-from runreel import codec, ids
+from feeding import Archive, Emitter
 from runreel import events as ev
+from runreel import ids
 from runreel.errors import NotFound
 from runreel.settings import Settings
-from runreel.state import RunState, Tally
 from runreel_consumers.archive.positions import Position
 from runreel_consumers.brokers import HubTopics
 from runreel_server.feed import Feed, LiveRuns
@@ -23,87 +22,6 @@ from runreel_server.feed import feed as feed_module
 from runreel_server.problems import Problem
 from runreel_server.up import Broker
 from support import wait_for
-
-
-class Emitter:
-    """Says events of one session straight to a topic."""
-
-    def __init__(self, broker: str, run: str | None = None) -> None:
-        self.run, self.session, self.seq = run or ids.new_run(), ids.new_session(), 0
-        self.said: list[ev.Event] = []
-        self._producer = Producer({"bootstrap.servers": broker, "partitioner": "murmur2_random", "log_level": 0})
-
-    def event(self, kind: str, data: Any, subject: str | None = None, execution: str | None = None) -> ev.Event:
-        """The session's next event, not yet sent."""
-        seq, self.seq = self.seq, self.seq + 1
-        event = ev.Event(
-            type=kind,
-            run=self.run,
-            time=time.time_ns() // 1000,
-            id=f"{self.session}-{seq}",
-            source="/default/test",
-            session=self.session,
-            seq=seq,
-            subject=subject,
-            execution=execution,
-            data=codec.encode_data(data),
-        )
-        self.said.append(event)
-        return event
-
-    def send(self, *events: ev.Event) -> None:
-        """Have the broker take these events."""
-        for event in events:
-            self._producer.produce("runreel.events", codec.encode(event), key=event.run)
-        assert self._producer.flush(10) == 0
-
-    def begin(self) -> None:
-        """Open the session and start the run."""
-        opened = self.event(ev.SESSION_OPENED, ev.SessionOpened(role="owner", host="h", pid=1))
-        self.send(opened, self.event(ev.RUN_STARTED, ev.RunStarted(pipeline="p")))
-
-    def step(self, path: str) -> ev.Event:
-        """A step starts."""
-        return self.event(ev.STEP_STARTED, ev.StepStarted(), path, f"e-{path}")
-
-    def points(self, path: str, name: str, *values: float) -> ev.Event:
-        """Points without an index."""
-        now = time.time_ns() // 1000
-        data = ev.Metrics(name=name, time=[now + i for i in range(len(values))], value=list(values))
-        return self.event(ev.METRICS, data, path, f"e-{path}")
-
-
-class Archive:
-    """An archive that holds what a test gives it."""
-
-    def __init__(self) -> None:
-        self.events: list[ev.Event] = []
-        self.ends: dict[tuple[str, int], Position] = {}
-        self.loads = 0
-        self.loading: Callable[[], None] = lambda: None
-        self.asked = 0
-        self.asking: Callable[[], None] = lambda: None
-
-    def end(self, topic_ids: Mapping[str, str] | None = None) -> dict[tuple[str, int], Position]:
-        """As the reader's."""
-        self.asked += 1
-        self.asking()
-        return self.ends
-
-    def points(self, run: str, keys: Any) -> dict[Any, Any]:
-        """No series are stored."""
-        return {}
-
-    def history(self, run: str) -> tuple[RunState, Tally]:
-        """What is stored of a run."""
-        self.loads += 1
-        self.loading()
-        state, tally = RunState(run), Tally(run)
-        for event in self.events:
-            if event.run == run:
-                state.apply(event)
-                tally.apply(event)
-        return state, tally
 
 
 @pytest.fixture(scope="module")
@@ -318,6 +236,20 @@ def test_the_archives_word_may_come_before_the_events_that_it_tells_of(feed: Fee
     emitter.send(finished, emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)))
     wait_for(lambda: live.view()["events"] == 4)
     assert live.view()["complete"]
+
+
+def test_a_frame_repeats_nothing_of_the_run_that_has_not_changed(feed: Feed, broker: str) -> None:
+    """Its environment with all packages would go to every viewer ten times a second."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    live = opened(feed, emitter.run)
+    emitter.send(emitter.step("one"))
+    wait_for(lambda: [frame for frame in live.drain() if b'"one"' in frame.body])
+    emitter.send(emitter.step("two"))
+    frame = wait_for(lambda: next((frame for frame in live.drain() if b'"two"' in frame.body), None))
+    patch = json.loads(frame.body.split(b"data: ")[1])["patch"]
+    assert patch["events"] == 4
+    assert not {"environment", "params", "pipeline", "started"} & patch.keys()
 
 
 def test_frames_tell_when_a_run_and_its_steps_will_end(feed: Feed, broker: str) -> None:

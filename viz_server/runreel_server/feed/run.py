@@ -44,6 +44,7 @@ class LiveRun:
         self.stored: Mapping[str, int] = {}
         self.medians: Mapping[str, Any] = {}
         self._guesses = Guesses()
+        self._own: Json = {}
         self.position = ""
         self.at = ""
         """The position of the newest message taken in; `position` is that of the newest frame."""
@@ -208,10 +209,12 @@ class LiveRun:
                 (kind, key), now=now, tally=self.tally, stored=self.stored, medians=self.medians
             )
             if (kind, key) == RUN:
-                patch.update(part or {})
+                own, self._own = self._own, part or {}  # its environment alone is large, and seldom changes
+                patch.update({name: value for name, value in self._own.items() if own.get(name, self) != value})
             else:
                 patch.setdefault(names[kind], {})[key] = part
-        self._guesses.fill(patch, patch.get("state") or self._part(RUN, now)["state"], now, lambda: self._steps(now))
+        state = self._own.get("state") or self._part(RUN, now)["state"]
+        self._guesses.fill(patch, state, now, lambda: self._steps(now))
         return patch
 
     def _part(self, part: Part, now: int) -> Json:
