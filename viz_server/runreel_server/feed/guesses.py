@@ -41,6 +41,7 @@ class Guesses:
         steps: Mapping[str, Json] = patch.get("steps") or {}
         self._note(steps)
         if state in ENDED:
+            patch["eta"] = None
             return
         running = [(path, step) for path, step in _there(steps) if step["state"] == "RUNNING"]
         inner = estimates.within(self._paces) if running else {}
