@@ -205,7 +205,7 @@ class Speaker:
 
         return outputs.output(self, name, obj, type, metadata, uri, False, media_type, show=True)
 
-    def input(self, source: Artifact | str | tuple[str | Step, str]) -> Artifact:
+    def input(self, source: Artifact | str | tuple[str | Step | tuple[str, ...], str]) -> Artifact:
         """Say that this uses an artifact; without `after`, it makes the step follow the one that made it.
 
         Args:

@@ -76,7 +76,7 @@ def show(
     return _speaker().show(name, obj, type=type, metadata=metadata, uri=uri, media_type=media_type)
 
 
-def input(source: Artifact | str | tuple[str | Step, str]) -> Artifact:  # noqa: A001  # the field's word
+def input(source: Artifact | str | tuple[str | Step | tuple[str, ...], str]) -> Artifact:  # noqa: A001  # the field's word
     """`input` of the step that speaks here; see `Step.input`."""
     return _speaker().input(source)
 
