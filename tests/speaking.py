@@ -62,12 +62,14 @@ class Program:
     @property
     def err(self) -> str:
         """What it wrote to stderr that is no event."""
-        return "".join(line for line in self._err.read_text().splitlines(True) if not line.startswith('{"spec'))
+        return "".join(line.partition('{"specversion"')[0] for line in self._err.read_text().splitlines(True))
 
     @property
     def events(self) -> list[Event]:
         """What it said, heartbeats left out, in order of time."""
-        lines = [line for line in self._err.read_bytes().splitlines() if line.startswith(b'{"spec')]
+        # A traceback that is just being written may stand before an event on its line.
+        found = [line.partition(b'{"specversion"')[1:] for line in self._err.read_bytes().splitlines()]
+        lines = [begin + rest for begin, rest in found if begin]
         told = [event for event in map(codec.decode, lines) if event.type != events.HEARTBEAT]
         return sorted(told, key=lambda event: (event.time, event.session or "", event.seq or 0))
 

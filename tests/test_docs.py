@@ -75,7 +75,7 @@ def environ(folder: Path) -> dict[str, str]:
     """An environment in which `runreel` is this one, and its state is the test's own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RUNREEL_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-    return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), "RUNREEL_EXIT_WAIT": "1"}
+    return {**clean, "PATH": path, "RUNREEL_STATE_DIR": str(folder / "state"), "RUNREEL_EXIT_WAIT": "10"}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,7 @@ def test_blocks_run(block: Block, tmp_path: Path, request: pytest.FixtureRequest
     command = [*COMMANDS[block.language], block.text]
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    environment.setdefault("RUNREEL_TRANSPORT", "" if block.needs else "null")
+    if not block.needs:
+        environment |= {"RUNREEL_TRANSPORT": "null", "RUNREEL_EXIT_WAIT": "1"}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, f"{named(block)}\n{done.stdout}{done.stderr}"

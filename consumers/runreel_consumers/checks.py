@@ -109,4 +109,6 @@ def store(settings: Settings) -> Iterator[Finding]:
     if not settings.store and Hub.find(settings) is None:
         yield Finding("ok", "store", "RUNREEL_STORE is not set: only consumers and servers need it")
         return
-    yield Finding("ok", "store", f"{require_store(settings)!r} is read and written")
+    require_store(settings)
+    hub = None if settings.store else Hub.find(settings)
+    yield Finding("ok", "store", f"{settings.store or (hub.store if hub else '')} is read and written")

@@ -30,7 +30,7 @@ class SettingError(RunreelError):
 
     def __init__(self, name: str, value: str | None, way_out: str) -> None:
         self.name, self.value, self.way_out = name, value, way_out
-        said = name if value is None else f"{name}={value!r}"
+        said = name if not value else f"{name}={value!r}"
         super().__init__(f"{said}: {way_out}")
 
 

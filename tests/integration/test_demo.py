@@ -113,6 +113,8 @@ def test_interrupted_it_leaves_no_process_and_says_canceled(number: signal.Signa
         process.wait()
     assert process.returncode == 130
     assert b"stopping" in said
+    assert b"Traceback" not in said
+    assert b"that handles pid" not in said  # what asyncio says of processes that nobody waited for
     assert demos.processes(tmp_path) == []
     with commands.up(tmp_path) as machine:
         state = machine.complete(run)

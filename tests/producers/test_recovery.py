@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runreel import codec, events
-from runreel.spool import recover, waiting
+from runreel.spool import elsewhere, recover, waiting
 from runreel.transports.memory import MemoryTransport
 from sessions import child, session, settings, texts, told, unique, values
 from support import wait_for
@@ -165,7 +165,7 @@ def test_a_living_session_is_left_alone_in_this_process_and_in_another(tmp_path:
     process = child(
         tmp_path,
         """
-from runreel.spool import recover, waiting
+from runreel.spool import elsewhere, recover, waiting
 from sessions import settings
 print(recover(settings(folder), transport=Wire(folder / "wire"), timeout=1).taken, waiting(settings(folder)).alive)
 """,
@@ -201,19 +201,19 @@ while len(list((folder / "spool").iterdir())) and time.monotonic() < end:
     assert list((tmp_path / "spool").iterdir()) == []
 
 
-def test_what_was_meant_to_go_elsewhere_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_what_was_meant_to_go_elsewhere_is_left_unless_it_is_asked_for(tmp_path: Path, everywhere: bool) -> None:
     child(
         tmp_path,
         """
 one = session(folder, Wire(folder / "wire", acknowledging=False), kafka="elsewhere:9092")
-one.line("a", "e", "for elsewhere")
-os._exit(0)
+one.line("a", "e", "for elsewhere"); os._exit(0)
 """,
     )
-    here = settings(tmp_path, kafka="here:9092")
-    assert recover(here, transport=MemoryTransport(), timeout=5).taken == 0
-    way = MemoryTransport()
-    assert recover(settings(tmp_path, kafka="elsewhere:9092"), transport=way, timeout=5).delivered == 1
+    here, there = (settings(tmp_path, kafka=f"{host}:9092") for host in ("here", "elsewhere"))
+    assert recover(here, transport=(way := MemoryTransport()), timeout=5).taken == 0
+    assert (elsewhere(here), elsewhere(there)) == ({"elsewhere:9092": 1}, {})
+    assert recover(here if everywhere else there, transport=way, timeout=5, everywhere=everywhere).delivered == 1
     assert texts(way.events()) == ["for elsewhere"]
 
 

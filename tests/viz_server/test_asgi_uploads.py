@@ -27,7 +27,7 @@ def paused(services: Services, port: int, stack: ExitStack) -> None:
     artifact = ids.new_artifact()
     claim = services.claims.claim(artifact, 1000, run="r", workspace="default")
     connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
-    lines = [f"PUT /api/v1/uploads/{artifact} HTTP/1.1", "host: x", "content-length: 1000"]
+    lines = [f"PUT /api/v1/uploads/{artifact} HTTP/1.1", "host: localhost", "content-length: 1000"]
     lines.append(f"{TOKEN_HEADER}: {claim.headers[TOKEN_HEADER]}")
     connection.sendall("\r\n".join([*lines, "", "x"]).encode())
 
@@ -45,7 +45,7 @@ def test_uploads_that_stand_still_slow_nothing_and_hold_no_end_up(tmp_path: Path
             paused(services, port, stack)
         wait_for(lambda: len(list((tmp_path / "store" / RESERVED).iterdir())) == 10, what="ten uploads")
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
-        connection.sendall(b"GET /api/v1/artifacts/none/content HTTP/1.1\r\nhost: x\r\n\r\n")
+        connection.sendall(b"GET /api/v1/artifacts/none/content HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert connection.recv(1024).startswith(b"HTTP/1.1 404")
         server.should_exit = True
         thread.join(5)

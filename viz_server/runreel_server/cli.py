@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -31,7 +32,8 @@ def up(host: str | None, port: int | None, data: Path | None) -> None:
         click.echo(f"runreel is up: {running.hub.url}")
         click.echo(f"data: {running.hub.store.removeprefix('dir:')}")
         click.echo("steps of this machine find it by themselves; Ctrl-C ends it, all data stays")
-        running.serve()
+        with contextlib.suppress(KeyboardInterrupt):  # one that comes before it serves
+            running.serve()
         click.echo("stopping")
 
 

@@ -36,6 +36,7 @@ class Health:
         self._looked = 0.0
         self._store_trouble: str | None = None
         self._progress: tuple[int, float] = (0, time.monotonic())
+        self._asked = time.monotonic()
 
     def told(self) -> Json:
         """`{"parts": [{name, ok, detail}], "listening": address or None}`."""
@@ -66,9 +67,10 @@ class Health:
         behind, now = self.behind, time.monotonic()
         with self._lock:
             last, since = self._progress
-            if behind < last or not behind:
+            # Where nobody looked for a while, nothing is known of what was archived meanwhile.
+            if behind < last or not behind or now - self._asked > SLOW_SECONDS / 2:
                 since = now
-            self._progress = (behind, since)
+            self._progress, self._asked = (behind, since), now
         if behind and (behind > BEHIND or now - since > SLOW_SECONDS):
             return {"name": "archive", "ok": False, "detail": f"{behind:,} events behind: runreel consume archive?"}
         return {"name": "archive", "ok": True, "detail": f"{behind:,} events behind"}

@@ -12,6 +12,6 @@ A session's folder in the spool::
     files/     copies of artifacts; uploads/: their jobs
 """
 
-from runreel.spool.recovery import Recovered, Waiting, recover, waiting
+from runreel.spool.recovery import Recovered, Waiting, elsewhere, recover, waiting
 
-__all__ = ["Recovered", "Waiting", "recover", "waiting"]
+__all__ = ["Recovered", "Waiting", "elsewhere", "recover", "waiting"]

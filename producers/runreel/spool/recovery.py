@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -50,18 +51,28 @@ def waiting(settings: Settings) -> Waiting:
     return Waiting(sessions, size, alive)
 
 
-def dead(settings: Settings, *, unaddressed: bool) -> Iterator[Folder]:
+def dead(settings: Settings, *, unaddressed: bool, everywhere: bool = False) -> Iterator[Folder]:
     """The spools of ended processes, each taken: locked by this process as it is answered.
 
     Args:
         settings: name the spool, and where events go: what was meant to go elsewhere is left.
         unaddressed: take also what was said where nobody had said where to.
+        everywhere: take also what was meant to go elsewhere.
     """
     known = {destination(settings), ""} if unaddressed else {destination(settings)}
     for path in folders(settings.spool_dir):
         meta = read_meta(path)
-        if meta is not None and meta.destination in known and (folder := take(path)) is not None:
+        if meta is None or not (everywhere or meta.destination in known):
+            continue
+        if (folder := take(path)) is not None:
             yield folder
+
+
+def elsewhere(settings: Settings) -> dict[str, int]:
+    """Where the spools that wait here were meant to go, if not where events go now: address -> how many."""
+    here = {destination(settings), ""}
+    metas = (read_meta(path) for path in folders(settings.spool_dir))
+    return dict(Counter(meta.destination for meta in metas if meta is not None and meta.destination not in here))
 
 
 def adopt(folder: Folder, *, how: Literal["recovered", "killed"] = "recovered") -> Shipper | None:
@@ -81,6 +92,7 @@ def recover(
     how: Literal["recovered", "killed"] = "recovered",
     transport: Transport | None = None,
     session: str | None = None,
+    everywhere: bool = False,
 ) -> Recovered:
     """Ship what ended processes of this machine left in the spool: sealed events as they are, then what was not sealed.
 
@@ -92,13 +104,14 @@ def recover(
         how: what `session.closed` says of a session that did not say it itself.
         transport: the way out, instead of what the settings say.
         session: only what this session and its children left; None: all.
+        everywhere: also what was meant to go elsewhere.
     """
     from runreel.worker import Worker  # it ships on its own what this module finds
 
     way = transport or choose(settings)
     worker = Worker(settings, way, recover=False)
     taken: list[Path] = []
-    for folder in dead(settings, unaddressed=True):
+    for folder in dead(settings, unaddressed=True, everywhere=everywhere):
         if session is not None and session not in (folder.meta.session, folder.meta.parent):
             folder.release()
         elif (shipper := adopt(folder, how=how)) is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -64,8 +65,14 @@ def main(*, quick: bool = False, fail: bool = False, work: Path | None = None) -
         if failed:
             run.finish("FAILED", error=f"not done: {', '.join(failed)}")
     click.echo(f"the run {'failed' if failed else 'succeeded'}: {run.url or run.id}")
-    click.echo(f"see it again: runreel replay {run.id[-8:]}")
+    click.echo(f"see it again: {tool()} replay {run.id[-8:]}")
     return not failed
+
+
+def tool() -> str:
+    """How to call runreel here: by its name, or by its path where that is not on PATH."""
+    own = Path(sys.executable).with_name("runreel")
+    return "runreel" if shutil.which("runreel") else os.path.relpath(own)
 
 
 class Pipeline:
@@ -89,7 +96,10 @@ class Pipeline:
         assert main is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
         self._steps = {name: asyncio.create_task(self._step(name)) for name in GRAPH}
-        return dict(zip(GRAPH, await asyncio.gather(*self._steps.values()), strict=True))
+        try:
+            return dict(zip(GRAPH, await asyncio.gather(*self._steps.values()), strict=True))
+        finally:  # cancelled, they have processes to end
+            await asyncio.wait(self._steps.values())
 
     async def _step(self, name: str) -> bool:
         parents = await asyncio.gather(*(self._steps[parent] for parent in GRAPH[name]))
@@ -149,8 +159,12 @@ def commands() -> None:
 def run(quick: bool, fail: bool) -> None:
     """Run all steps; the exit code is 1 where one failed that was not asked to."""
     os.nice(5)  # who watches goes first
-    if main(quick=quick, fail=fail) == fail:
-        sys.exit(1)
+    try:
+        succeeded = main(quick=quick, fail=fail)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    sys.exit(1 if succeeded == fail else 0)
 
 
 @commands.command("step")

@@ -49,5 +49,10 @@ class Medians:
         return found
 
     def of(self, state: Json) -> Json:
-        """`{"run": seconds, "steps": {path: seconds}}` for a run with these own fields; empty where there are none."""
-        return self.durations(state["workspace"], state["pipeline"]).medians()
+        """`{"run": seconds, "steps": {path: seconds}}` for a run with these own fields; empty where there are none.
+
+        Only runs that had ended when this one began count, so that a moment of it looks the same whenever one looks.
+        """
+        started = state["started"]
+        found = self.durations(state["workspace"], state["pipeline"]).runs
+        return Durations([one for one in found if started is None or one.finished <= started]).medians()

@@ -10,6 +10,7 @@ from runreel_server.pages.run_page import artifact as listed
 
 Json = dict[str, Any]
 
+DEEPEST = 5  # indents that leave room for a name
 NEAR = 6  # lines of the lineage shown at once on either side of the artifact
 
 
@@ -78,7 +79,14 @@ def folded(lines: list[Json]) -> Json:
     """The lineage near the artifact as `lineage`, what is farther above and below it as `above` and `below`."""
     place = next((number for number, line in enumerate(lines) if line["current"]), 0)
     first, last = max(0, place - NEAR), place + NEAR + 1
-    return {"above": lines[:first], "lineage": lines[first:last], "below": lines[last:]}
+    parts = {"above": lines[:first], "lineage": lines[first:last], "below": lines[last:]}
+    return {name: _outdented(part) for name, part in parts.items()}
+
+
+def _outdented(lines: list[Json]) -> list[Json]:
+    """The same lines, none of them deeper than leaves room for its name."""
+    beyond = max((line["depth"] for line in lines), default=0) - DEEPEST
+    return [{**line, "depth": max(0, line["depth"] - max(0, beyond))} for line in lines]
 
 
 def lineage(one: Json, current: str) -> Json:

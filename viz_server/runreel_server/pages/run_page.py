@@ -13,6 +13,7 @@ from runreel_server.pages.readings import ENDED, head_reading, step_readings
 Json = dict[str, Any]
 
 TALL = 60  # pixels: so high a node has room for its counts
+SHORTEST = 0.01  # seconds that the timeline's width stands for, at least
 LANES = 60  # rows that the server renders; the modules keep those that are in view
 _ICONS = {
     "HTML": "HTML",
@@ -215,7 +216,7 @@ def transport(start: int, end: int, at: int | None, ended: bool) -> Json:
     moment = end if at is None else min(max(at, start), end)
     clock = text.clock(moment)
     return {
-        "seconds": max(1.0, _since(end, start)),
+        "seconds": max(SHORTEST, _since(end, start)),
         "t": _since(moment, start),
         "clock": clock,
         "offset": text.span((moment - start) / text.MICRO),

@@ -4,6 +4,7 @@ import { all, ask, make, one, say, set, tell } from "./dom.js";
 import { clock, count, iso, span } from "./format.js";
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
+const SHORTEST = 0.01; // seconds that the whole width stands for, at least
 const LABEL = 74; // pixels that a label of the ruler takes
 const DENSITY_EVERY = 5000;
 
@@ -20,7 +21,7 @@ export function timeline(store, scheduler, rewind) {
   let rulerKey = "";
 
   const draw = () => {
-    const seconds = Math.max(1, store.since(store.end)), at = rewind.wish ?? store.moment;
+    const seconds = Math.max(SHORTEST, store.since(store.end)), at = rewind.wish ?? store.moment;
     const t = Math.min(seconds, Math.max(0, store.since(at)));
     const past = rewind.wish !== null || store.past !== null, ended = store.ended, lost = store.wire.status === "lost";
     document.body.classList.toggle("is-past", past);
