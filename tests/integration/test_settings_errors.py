@@ -98,7 +98,7 @@ def test_a_librdkafka_key_that_is_none(tmp_path: Path, command: str, nobody: str
 @pytest.mark.parametrize("command", ["consume", "topics"])
 def test_no_kafka_where_one_is_needed(tmp_path: Path, command: str) -> None:
     variables = {"RUNREEL_STORE": f"dir:{tmp_path}/store"}
-    refused(tmp_path, command, "RUNREEL_KAFKA", "''", "name the bootstrap servers", **variables)
+    refused(tmp_path, command, "RUNREEL_KAFKA", "is empty", "name the bootstrap servers", **variables)
 
 
 def test_a_kafka_where_up_brings_its_own(tmp_path: Path, nobody: str) -> None:
@@ -111,7 +111,7 @@ def test_a_store_that_is_none(tmp_path: Path, command: str) -> None:
 
 
 def test_no_store_where_one_is_needed(tmp_path: Path) -> None:
-    refused(tmp_path, "serve", "RUNREEL_STORE", "''", "write dir:PATH")
+    refused(tmp_path, "serve", "RUNREEL_STORE", "is empty", "write dir:PATH")
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "doctor"])
