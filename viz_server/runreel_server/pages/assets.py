@@ -39,6 +39,7 @@ class Asset:
 
     @cached_property
     def compressed(self) -> bytes:
+        """The body as gzip, made once; the same body gives the same bytes."""
         return gzip.compress(self.body, 9, mtime=0)
 
     def response(self) -> Response:
