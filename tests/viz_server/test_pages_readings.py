@@ -12,6 +12,7 @@ import pytest
 
 import flights
 from runreel_server.graph import Step, layout
+from runreel_server.pages import run_page
 from runreel_server.pages.nodes import (
     by_start,
     by_state,
@@ -195,3 +196,9 @@ def test_a_stalled_step_says_how_long_it_is_silent() -> None:
 )
 def test_tasks_make_one_step(states: list[str], together_they_are: str) -> None:
     assert together([{"state": state} for state in states])["state"] == together_they_are
+
+
+def test_the_playhead_of_a_run_that_has_ended_stands_at_the_end_however_short_it_was() -> None:
+    """A run of a millisecond has no future."""
+    shown = run_page.transport(1_000_000, 1_001_000, None, True)
+    assert shown["t"] == shown["seconds"]

@@ -215,9 +215,10 @@ def transport(start: int, end: int, at: int | None, ended: bool) -> Json:
     """The player's read-outs."""
     moment = end if at is None else min(max(at, start), end)
     clock = text.clock(moment)
+    seconds = max(SHORTEST, _since(end, start))
     return {
-        "seconds": max(SHORTEST, _since(end, start)),
-        "t": _since(moment, start),
+        "seconds": seconds,
+        "t": seconds if ended and moment >= end else _since(moment, start),
         "clock": clock,
         "offset": text.span((moment - start) / text.MICRO),
         "ago": text.span((end - moment) / text.MICRO),

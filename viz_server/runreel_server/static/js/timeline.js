@@ -22,7 +22,7 @@ export function timeline(store, scheduler, rewind) {
 
   const draw = () => {
     const seconds = Math.max(SHORTEST, store.since(store.end)), at = rewind.wish ?? store.moment;
-    const t = Math.min(seconds, Math.max(0, store.since(at)));
+    const t = store.ended && at >= store.end ? seconds : Math.min(seconds, Math.max(0, store.since(at)));
     const past = rewind.wish !== null || store.past !== null, ended = store.ended, lost = store.wire.status === "lost";
     document.body.classList.toggle("is-past", past);
     set(region, "--span", seconds.toFixed(3));
