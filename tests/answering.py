@@ -40,7 +40,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_POST = do_PUT = _serve
+            do_GET = do_POST = do_PUT = _serve
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -11,9 +11,27 @@ from confluent_kafka import Producer
 
 from runreel import codec, ids
 from runreel.deadline import Deadline
-from runreel.events import LOGS, METRICS, PARAMS, Event, Logs, Metrics
+from runreel.events import (
+    LOGS,
+    METRICS,
+    PARAMS,
+    RUN_FINISHED,
+    RUN_STARTED,
+    SESSION_CLOSED,
+    SESSION_OPENED,
+    Event,
+    Logs,
+    Metrics,
+    RunFinished,
+    RunStarted,
+    SessionClosed,
+    SessionOpened,
+)
 from runreel.settings import Settings
 from runreel_consumers.archive.followers import Follower
+from runreel_consumers.archive.log import Log
+from runreel_consumers.archive.objects import RunObjects
+from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.sink import ArchiveSink
 from runreel_consumers.loop import Loop, Place
 from runreel_consumers.store import Store
@@ -72,6 +90,17 @@ class Speaker:
                 [self.param, lambda n: self.points("loss", [n, n + 0.5]), lambda n: self.lines(f"line {n}")][i % 3](i)
             )
         return said
+
+
+def whole(speaker: Speaker, middle: int = 30, pipeline: str = "p") -> list[Event]:
+    """A run from its start to its end."""
+    return [
+        speaker.say(SESSION_OPENED, SessionOpened(role="owner")),
+        speaker.say(RUN_STARTED, RunStarted(pipeline=pipeline, experiment="e")),
+        *speaker.mixture(middle),
+        speaker.say(RUN_FINISHED, RunFinished(state="SUCCEEDED")),
+        speaker.say(SESSION_CLOSED, SessionClosed(last=speaker.seq)),
+    ]
 
 
 def produce(address: str, topic: str, events: Iterable[Event], partition: int = -1) -> None:
@@ -150,6 +179,9 @@ class Letters:
     def send(self, topic: str, value: bytes | None, **rest: Any) -> None:
         self.sent.append({"topic": topic, "value": value, **rest})
 
+    def open(self) -> None:
+        pass
+
     def poll(self) -> None:
         pass
 
@@ -181,3 +213,8 @@ def store_events(
         )
         sink.flush(Deadline(30))
     return sink
+
+
+def make_objects(store: Store, run: str, upto: int) -> None:
+    """Make a run's own objects of what lies up to an offset of the first partition."""
+    RunObjects(store).make(Log(store), run, "default", Position(0, 0, upto), b"state", b"{}")

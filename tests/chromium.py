@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
+# What Chromium complains of when a server goes away, whatever it was doing just then: for Watch.allow
+GONE = "ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_NETWORK|ERR_CONTENT_LENGTH_MISMATCH"
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

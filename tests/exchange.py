@@ -45,7 +45,7 @@ class Exchange:
         self.entries: list[dict[str, Any]] = []
         self._offsets = itertools.count()
         self._live = LiveRun(RUN)
-        self._live.open(RunState(RUN), Tally(RUN), [])
+        self._live.open(RunState(RUN), Tally(RUN), [], {})
         self._channel = Channel(self._live)
         self._token = ""
 
@@ -60,21 +60,37 @@ class Exchange:
 
     def stored(self) -> None:
         """The archive has all of it."""
-        _, partition, offset = self._live.at.split(":")
-        assert self._live.stored_upto(int(partition), int(offset))
+        topic, partition, offset = self._live.at.split(":")
+        assert self._live.stored_upto(topic, int(partition), int(offset))
+
+    async def early(self) -> Watcher:
+        """A client comes before the run does."""
+        self.entries.append({"get": STREAM})
+        client = Watcher([self._channel.name], {})
+        client.refuse(self._channel.name, f"no run {RUN}")
+        self.write(await client.next())
+        client.add(self._channel)
+        return client
 
     def connect(self, after: str = "", *, elsewhere: bool = False) -> Watcher:
         """A client comes, with a token or without, to this server or to another one that knows as much."""
         if elsewhere:
             self._channel = Channel(self._live)
         self.entries.append({"get": STREAM + (f"&after={after}" if after else "")})
-        return Watcher([self._channel], read_token(after), frozenset())
+        client = Watcher([self._channel.name], read_token(after))
+        client.add(self._channel)
+        return client
 
     async def read(self, client: Watcher) -> None:
         """Make a frame of what was said, and write down what the client gets."""
         self._live.advance()
         self._channel.pull()
         self.write(await client.next())
+
+    async def silence(self, client: Watcher) -> None:
+        """Nothing is said for a second: write down what the client gets."""
+        with patch.object(watcher_module, "PING_SECONDS", 0.0):
+            self.write(await client.next())
 
     def write(self, wire: bytes) -> None:
         """Write down what went over the wire."""
@@ -107,7 +123,7 @@ async def _exchange(told: Exchange) -> None:
     told.say(ev.RUN_STARTED, ev.RunStarted(pipeline="nightly", experiment="trips", owner="ada"))
     graph = {"extract": ev.GraphStep(), "train": ev.GraphStep(parents=["extract"])}
     told.say(ev.GRAPH, ev.Graph(steps=graph))
-    client = told.connect()
+    client = await told.early()
     await told.read(client)
     told.say(ev.STEP_STARTED, ev.StepStarted(total=4, unit="file"), "extract", "e1")
     told.say(ev.PROGRESS, ev.Progress(time=[told.clock.now], done=[1.0], message="march"), "extract", "e1")
@@ -117,7 +133,7 @@ async def _exchange(told: Exchange) -> None:
     output = ev.Artifact(name="table", id=ARTIFACT, type="Dataset", size=20, media_type="text/csv", by="chunks")
     told.say(ev.ARTIFACT, output, "extract", "e1")
     await told.read(client)
-    await told.read(client)  # nothing new: a ping
+    await told.silence(client)
     told.service(ev.ARTIFACT_STORED, ev.ArtifactStored(id=ARTIFACT, uri="content/4309ac", size=20))
     told.say(ev.STEP_FINISHED, ev.StepFinished(state="SUCCEEDED"), "extract", "e1")
     await told.read(client)
@@ -147,7 +163,6 @@ def record() -> list[dict[str, Any]]:
     with ExitStack() as clocks:
         for module in (run_module, watcher_module):
             clocks.enter_context(patch.object(module, "_now", lambda: told.clock.now))
-        clocks.enter_context(patch.object(watcher_module, "PING_SECONDS", 0.0))
         asyncio.run(_exchange(told))
     return told.entries
 

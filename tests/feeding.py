@@ -12,6 +12,8 @@ from runreel import codec, ids
 from runreel import events as ev
 from runreel.state import RunState, Tally
 from runreel_consumers.archive.positions import Position
+from runreel_consumers.archive.reader import Stored
+from runreel_consumers.brokers import HubTopics
 
 
 class Emitter:
@@ -40,10 +42,14 @@ class Emitter:
         self.said.append(event)
         return event
 
+    def put(self, event: ev.Event) -> None:
+        """Hand an event over, to be taken soon."""
+        self._producer.produce("runreel.events", codec.encode(event), key=event.run)
+
     def send(self, *events: ev.Event) -> None:
         """Have the broker take these events."""
         for event in events:
-            self._producer.produce("runreel.events", codec.encode(event), key=event.run)
+            self.put(event)
         assert self._producer.flush(10) == 0
 
     def begin(self) -> None:
@@ -79,9 +85,17 @@ class Archive:
         self.asking()
         return self.ends
 
-    def points(self, run: str, keys: Any) -> dict[Any, Any]:
+    def topic_id(self, ordinal: int) -> str | None:
+        """As the reader's: the first epoch is that of the hub called `hub`, the others are of topics that are gone."""
+        return HubTopics("hub").of(["runreel.events"])["runreel.events"] if ordinal == 0 else f"gone-{ordinal}"
+
+    def points(self, run: str, keys: Any, **_: Any) -> dict[Any, Any]:
         """No series are stored."""
         return {}
+
+    def stored_series(self, run: str, keys: Any) -> Stored:
+        """Nor are there objects of runs."""
+        return Stored({}, {})
 
     def history(self, run: str) -> tuple[RunState, Tally]:
         """What is stored of a run."""

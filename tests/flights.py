@@ -152,6 +152,12 @@ def points(path: str, name: str, t: float = NOW, number: int = 300) -> Json:
     }  # fmt: skip
 
 
+def said(text: str, t: float, path: str = "train", level: str = "INFO", seq: int = 1_000) -> Json:
+    """A line as a frame has it."""
+    where = {"session": "s1", "seq": seq, "row": 0}
+    return {"time": moment(t), "step": path, "level": level, "text": text, "stream": "log", **where}
+
+
 def lines(t: float = NOW, number: int = 400) -> list[Json]:
     """The last lines up to `t`, oldest first."""
     texts = ["max_leaf=63 lr=0.08 l2=0", "done: val_auc=0.8685 in 30.2 s", "epoch 73: loss=0.3928 val_auc=0.8733"]
@@ -175,6 +181,7 @@ def lines(t: float = NOW, number: int = 400) -> list[Json]:
                 "stream": "log",
                 "session": "s1",
                 "seq": n,
+                "cursor": f"{moment(when)}-s1-{n}-0",
             }
         )
     return found

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -17,12 +16,14 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import flights
+from page_stream import PageStream
 from runreel.codec import iso
 from runreel.errors import NotFound
 from runreel_server.graph import Step, layout
 from runreel_server.pages import register
 from runreel_server.pages.preview import preview
 from runreel_server.pages.text import micros
+from runreel_server.queries.patches import difference
 
 Json = dict[str, Any]
 
@@ -96,17 +97,25 @@ class FlightsSource:
             raise NotFound(f"There is no run {run}")
         return self.present if at is None else flights.state((at - flights.BEGAN) / 1e6)
 
-    def summaries(self, query: Mapping[str, str]) -> Json:
+    def here(self, run: str) -> tuple[Json, str]:
+        return self.state(run), ""
+
+    def summaries(self, query: Mapping[str, Sequence[str]]) -> Json:
         runs = self.listed() if self.runs is None else self.runs
         if query.get("state"):
-            runs = [one for one in runs if one["state"] == query["state"]]
+            runs = [one for one in runs if one["state"] in query["state"]]
+        if query.get("id"):
+            runs = [one for one in runs if one["id"] in query["id"]]
         if query.get("q"):
-            runs = [one for one in runs if query["q"] in one["pipeline"]]
+            runs = [one for one in runs if query["q"][0] in one["pipeline"]]
+        if query.get("sort") in (["pipeline"], ["-pipeline"]):
+            runs = sorted(runs, key=lambda one: str(one["pipeline"]), reverse=query["sort"] == ["-pipeline"])
         more = "20" if len(runs) > 16 and "cursor" not in query else None
         return {
-            "runs": runs[:17],
+            "runs": runs[:17] if "cursor" not in query else runs[17:],
             "next": more,
-            "total": 214_806 if more else len(runs),
+            "total": len(runs),
+            "first": 18 if "cursor" in query else 1,
             "today": {"SUCCEEDED": 142, "FAILED": 2},
         }
 
@@ -153,7 +162,9 @@ class FlightsSource:
             "artifacts": n % 5,
             "steps": {"total": 14, "SUCCEEDED": 9, "FAILED": 3 if n == 0 else 0},
             "bars": bars,
-            "metrics": {},
+            "metrics": {"train:auc": 0.87 - n / 1000} if pipeline == "nyc-flights" else {},
+            "params": {"rows": 336_776 + n},
+            "tags": {"kind": "nightly"},
             "failing": {"step": "join-weather", "line": line} if state == "FAILED" else None,
             "recent": [{"state": "FAILED" if m % 11 == 0 else "SUCCEEDED", "duration": took} for m, took in recent],
         }
@@ -167,7 +178,7 @@ class FlightsSource:
         steps = self.present["steps"]
         return layout(Step(path, tuple(one["parents"]), one["state"], None) for path, one in steps.items())
 
-    def artifact(self, artifact: str) -> Json:
+    def artifact(self, artifact: str, at: int | None = None) -> Json:
         found = self.present["artifacts"].get(artifact)
         if found is None:
             raise NotFound(f"There is no artifact {artifact}")
@@ -205,7 +216,9 @@ class FlightsSource:
             "metadata": METADATA.get(artifact, found["metadata"]), "lineage": lineage, "versions": versions,
         }  # fmt: skip
 
-    def preview(self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False) -> Json:
+    def preview(
+        self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False, at: int | None = None
+    ) -> Json:
         return preview(self.artifact(artifact), lambda: io.BytesIO(self.bytes(artifact)), row, rows, profile)
 
     def bytes(self, artifact: str) -> bytes:
@@ -221,67 +234,56 @@ class FlightsSource:
 
 
 class PageApp:
-    """The app: `source` is what it shows, `send` speaks to all streams that are open."""
+    """The app: `source` is what it shows, `stream` what it says to the pages that are open."""
 
     def __init__(self, source: FlightsSource) -> None:
         self.source = source
-        self.streams: list[queue.Queue[bytes | None]] = []
-        self.asked: list[str] = []
-        self.position = 0
-        self.refuse_streams = False
+        self.stream = PageStream(
+            lambda name: {"runs": {}} if name == "runs" else source.state(name.partition(":")[2]),
+            lambda: iso(flights.moment(source.t)),
+        )
         self.flask = Flask("page_app", static_folder=None)
         register(self.flask, source, lambda: flights.moment(source.t))
         self._routes(self.flask)
 
     def send(self, event: str, data: Json) -> None:
-        """One frame to all open streams; a delta's positions are filled in."""
-        if event == "delta":
-            data = {"watch": "run", "from": str(self.position), "position": str(self.position + 1), **data}
-            self.position += 1
-        if event == "ping":
-            data = {"now": iso(flights.moment(self.source.t)), "position": str(self.position), **data}
-        for one in self.streams:
-            one.put(self._frame(event, data))
-
-    def drop(self) -> None:
-        """End all open streams."""
-        streams, self.streams = self.streams, []
-        for one in streams:
-            one.put(None)
-
-    def _frame(self, event: str, data: Json) -> bytes:
-        return f"event: {event}\ndata: {json.dumps(data)}\nid: t{self.position}\n\n".encode()
+        """One frame to all pages that are open."""
+        self.stream.send(event, data)
 
     def _routes(self, app: Flask) -> None:
         @app.get("/api/v1/stream")
-        @app.get("/api/v1/runs/<run>/stream")
-        def stream(run: str | None = None) -> Response:
-            self.asked.append(f"{request.full_path} {request.headers.get('Last-Event-ID', '')}")
-            if self.refuse_streams:
-                return Response(
-                    'event: bye\ndata: {"retry_ms": 300, "reason": "full"}\n\n', content_type="text/event-stream"
-                )
-            frames: queue.Queue[bytes | None] = queue.Queue()
-            state = {"runs": {}} if run is None else self.source.present
-            frames.put(self._frame("snapshot", {"watch": "run", "position": str(self.position), "state": state}))
-            self.streams.append(frames)
-
-            def answer() -> Iterator[bytes]:
-                while True:
-                    try:
-                        frame = frames.get(timeout=1.0)
-                    except queue.Empty:
-                        now = iso(flights.moment(self.source.t))
-                        frame = self._frame("ping", {"now": now, "position": str(self.position)})
-                    if frame is None:
-                        return
-                    yield frame
-
-            return Response(answer(), content_type="text/event-stream")
+        def stream() -> Response:
+            return self.stream.serve(request.args.getlist("watch"), request.args.get("after", ""))
 
         @app.get("/api/v1/runs/<run>")
         def state(run: str) -> Response:
             return jsonify(self.source.state(run, micros(request.args.get("at"))))
+
+        @app.get("/api/v1/runs/<run>/delta")
+        def delta(run: str) -> Response:
+            old, new = (self.source.state(run, micros(request.args[key])) for key in ("from", "at"))
+            return jsonify(difference(old, new))
+
+        @app.get("/api/v1/runs/<run>/marks")
+        def marks(run: str) -> Response:
+            failed = [
+                {"time": one["finished"], "kind": "error", "step": path, "text": "failed"}
+                for path, step in self.source.present["steps"].items()
+                for one in step["attempts"]
+                if one["state"] == "FAILED"
+            ]
+            counts = {
+                "error": len(failed),
+                "artifact": len(self.source.present.get("artifacts", {})),
+                "state": 0,
+                "gap": 0,
+            }
+            failed = failed if request.args["kind"] == "error" else []
+            after, before = micros(request.args.get("after")) or 0, micros(request.args.get("before")) or 2**63
+            found = sorted(
+                (mark for mark in failed if after < micros(mark["time"]) < before), key=lambda one: one["time"]
+            )
+            return jsonify({"marks": found, "counts": counts})
 
         @app.get("/api/v1/runs/<run>/graph")
         def graph(run: str) -> Response:
@@ -300,23 +302,35 @@ class PageApp:
         def logs(run: str) -> Response:
             until = micros(request.args.get("until"))
             t = self.source.t if until is None else (until - flights.BEGAN) / 1e6
-            found = flights.lines(t)
-            level, step, text = (request.args.get(key, "") for key in ("level", "step", "q"))
-            ranks = {"": 0, "DEBUG": 0, "INFO": 1, "WARNING": 2, "ERROR": 3}
+            levels, under, text = request.args.getlist("level"), request.args.get("under"), request.args.get("q", "")
             found = [
-                one for one in found if ranks[one["level"]] >= ranks[level] and text.lower() in one["text"].lower()
+                line
+                for line in flights.lines(t)
+                if (not levels or line["level"] in levels)
+                and text.lower() in line["text"].lower()
+                and (not under or f"{line['step']}/".startswith(f"{under}/"))
             ]
-            found = [one for one in found if not step or one["step"] == step or one["step"].startswith(step + "/")]
-            end = int(request.args.get("before", len(found)))
-            begin = max(0, end - int(request.args.get("limit", 200)))
-            total = round(flights.LINES * t / flights.NOW)
+            places = [line["cursor"] for line in found]
+            limit, end = int(request.args.get("limit", 200)), len(found)
+            if "after" in request.args:
+                begin = places.index(request.args["after"]) + 1 if request.args["after"] in places else end
+                end = min(end, begin + limit)
+            else:
+                end = places.index(request.args["before"]) if "before" in request.args else end
+                begin = max(0, end - limit)
             return jsonify(
                 lines=found[begin:end],
-                before=str(begin) if begin else None,
-                after=None,
-                total=total,
-                hits=len(found) if text else None,
+                before=places[begin] if 0 < begin < len(places) else None,
+                after=places[end - 1] if end else None,
+                more=end < len(found) if "after" in request.args else bool(begin),
+                scanned=end - begin,
+                total=round(flights.LINES * t / flights.NOW),
+                hits=end - begin,
             )
+
+        @app.get("/api/v1/runs/<run>/hits")
+        def hits(run: str) -> Response:
+            return jsonify(times=[], before=None, scanned=flights.LINES, total=flights.LINES, hits=0)
 
         @app.get("/api/v1/runs/<run>/density")
         def density(run: str) -> Response:
@@ -362,7 +376,7 @@ def serve(source: FlightsSource) -> Iterator[tuple[str, PageApp]]:
     try:
         yield f"http://127.0.0.1:{server.server_port}", app
     finally:
-        app.drop()
+        app.stream.drop()
         server.shutdown()
         thread.join()
         server.server_close()

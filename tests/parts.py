@@ -75,6 +75,10 @@ class Parts:
         """A part's process."""
         return self._processes[name].pid
 
+    def wait(self, name: str) -> None:
+        """Wait until a part has ended."""
+        self._processes[name].wait(60)
+
     def stop(self) -> dict[str, int]:
         """End them all as a scheduler does; answers their exit codes."""
         for process in self._processes.values():

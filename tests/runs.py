@@ -22,6 +22,10 @@ SECOND = 1_000_000
 STATES: Sequence[ev.State] = ("SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED")
 
 
+TRAIN = "e" * 16
+"""The execution of `speaking`'s step."""
+
+
 class Clock:
     """A clock that moves when it is told to, in microseconds since 1970."""
 
@@ -111,9 +115,26 @@ class Voice:
         """Name an input."""
         return self.say(ev.ARTIFACT, ev.Artifact(role="input", **fields), subject=path, execution=execution)
 
-    def beat(self, interval: float = 5.0, spool: int = 0) -> Event:
-        """Give a sign of life."""
-        return self.say(ev.HEARTBEAT, ev.Heartbeat(interval=interval, said=self.last, spool=spool))
+    def beat(self, interval: float = 5.0, spool: int = 0, **uploads: int) -> Event:
+        """Give a sign of life, with the artifacts that are under way."""
+        return self.say(ev.HEARTBEAT, ev.Heartbeat(interval=interval, said=self.last, spool=spool, uploads=uploads))
+
+
+def speaking() -> Voice:
+    """A voice that has opened its session, begun its run and its step `train`."""
+    voice = Voice("a" * 32, Clock())
+    voice.open()
+    voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
+    voice.start("train", TRAIN)
+    return voice
+
+
+def lines(voice: Voice, *texts: str, level: str = "INFO", step: str | None = "train", **fields: Any) -> Event:
+    """An event of log lines a microsecond apart."""
+    voice.clock.pass_(0.001)
+    times = [voice.clock.now + number for number in range(len(texts))]
+    said = ev.Logs(time=times, level=[level] * len(texts), text=list(texts), **fields)
+    return voice.say(ev.LOGS, said, subject=step, execution=TRAIN if step else None, time=times[-1], passes=1)
 
 
 def told(*voices: Voice, until: int | None = None) -> RunState:
@@ -178,6 +199,8 @@ class _Story:
         if random.random() < 0.5:
             graph = {"a": {}, "b": {"parents": ["a"], "total": 3}, "never": {"parents": ["b"]}}
             first.say(ev.GRAPH, {"steps": graph, "expected": random.random() < 0.5})
+        if random.random() < 0.5:
+            self.once(ev.GRAPH, {"steps": {"b": {}, "passed over": {"parents": ["b"]}}, "expected": True})
         for _ in range(len(self.voices) * random.randint(1, self.steps) * 3):
             self.act(random.choice(self.voices))
         for voice in self.voices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
@@ -10,15 +11,19 @@ from typing import Any, Final, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from runreel.deadline import Deadline
 from runreel.errors import NotReachable, SettingError
 from runreel.settings import Settings
 
 ANSWER_SECONDS: Final = 10.0
 """How long one question to the broker may take."""
 
+_AGAIN_SECONDS: Final = 0.1
+
 _client_log = logging.getLogger("runreel_consumers.kafka")
 
 _ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC)
+_LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 def client_config(settings: Settings, address: str, **keys: Any) -> dict[str, Any]:
@@ -48,6 +53,26 @@ def partitions_of_topics(client: Any, topics: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def bounds_of(client: Any, topic: str, partition: int) -> tuple[int, int]:
+    """The offsets of a partition's first message and after its last.
+
+    A partition whose leader is being chosen, as that of a new topic is, is asked again.
+
+    Raises:
+        NotReachable: no broker answered in `ANSWER_SECONDS`.
+    """
+    deadline, place = Deadline(ANSWER_SECONDS), TopicPartition(topic, partition)
+    while True:
+        try:
+            low, high = client.get_watermark_offsets(place, timeout=max(_AGAIN_SECONDS, deadline.left()))
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADERLESS or deadline.expired:
+                raise NotReachable(f"Kafka did not tell the bounds of {topic}: {error.args[0].str()}") from None
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return low, high
+
+
 def ends_of_topics(settings: Settings, address: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
     """For each partition of `topics` the offset after its last message.
 
@@ -57,13 +82,8 @@ def ends_of_topics(settings: Settings, address: str, topics: Iterable[str]) -> d
     consumer = Consumer(client_config(settings, address, group_id="runreel.look", enable_auto_commit=False))
     try:
         counts = partitions_of_topics(consumer, topics)
-        places = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
-        return {
-            (each.topic, each.partition): consumer.get_watermark_offsets(each, timeout=ANSWER_SECONDS)[1]
-            for each in places
-        }
-    except KafkaException as error:
-        raise NotReachable(f"Kafka did not tell the ends of its topics: {error.args[0].str()}") from None
+        places = [(topic, number) for topic, count in counts.items() for number in range(count)]
+        return {place: bounds_of(consumer, *place)[1] for place in places}
     finally:
         consumer.close()
 

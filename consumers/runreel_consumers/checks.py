@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from typing import Final, Literal
 
 from runreel.checks import Finding, reach
+from runreel.codec import iso
 from runreel.errors import NotReachable, SettingError
 from runreel.hub import Hub
 from runreel.settings import Settings
+from runreel_consumers import graveyard
 from runreel_consumers import topics as wanted_topics
 from runreel_consumers.archive.positions import Epochs
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.brokers import TopicIds, address_of, partitions_of_topics
 from runreel_consumers.store import Store, open_store
+
+_RECENT: Final = 86_400_000_000  # µs: what died within a day is worth a warning
 
 
 def require_kafka(settings: Settings) -> str:
@@ -65,7 +71,7 @@ def topics(settings: Settings) -> Iterator[Finding]:
         if Hub.find(settings):
             yield Finding("ok", "topics", "the broker of `runreel up` makes them itself")
         return
-    client, _ = reach(settings, settings.kafka)
+    client, _ = reach(settings, settings.kafka, starting=False)
     differences = wanted_topics.compare(settings, settings.kafka)
     for found in differences:
         yield Finding("wrong", "topics", f"{found.topic} {found.text}", found.way_out)
@@ -109,6 +115,11 @@ def store(settings: Settings) -> Iterator[Finding]:
     if not settings.store and Hub.find(settings) is None:
         yield Finding("ok", "store", "RUNREEL_STORE is not set: only consumers and servers need it")
         return
-    require_store(settings)
+    found = require_store(settings)
     hub = None if settings.store else Hub.find(settings)
     yield Finding("ok", "store", f"{settings.store or (hub.store if hub else '')} is read and written")
+    number, last = graveyard.count(found)
+    if number:
+        text = f"{number:,} messages could not be taken, the last at {iso(last)}"
+        level: Literal["ok", "warning"] = "warning" if time.time() * 1e6 - last < _RECENT else "ok"
+        yield Finding(level, "dead letters", text, "`runreel archive dead` says which and why" if level != "ok" else "")

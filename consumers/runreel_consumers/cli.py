@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from runreel.cli.service import log_to_stderr, until_told
+from runreel.codec import iso
 from runreel.deadline import Deadline
-from runreel.errors import SettingError
+from runreel.errors import NotFound, SettingError
 from runreel.hub import Hub
+from runreel.parsers import age
 from runreel.settings import Settings
 
 if TYPE_CHECKING:
     from runreel_consumers.archive.reader import Reader
+    from runreel_consumers.catalog.retention import Ages
     from runreel_consumers.outbox import Outbox
 
 CONSUMERS: Final = ("archive", "blobs")
@@ -29,9 +32,11 @@ _FLUSH_SECONDS: Final = 60.0
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, type=click.Choice([*CONSUMERS, "all"]))
 def consume(names: tuple[str, ...]) -> None:
     """Run consumers until Ctrl-C or SIGTERM: archive, blobs, or all in one process. Any number of each may run."""
+    from runreel_consumers import serving
     from runreel_consumers.checks import require_kafka, require_store, require_topics
     from runreel_consumers.together import Consumers
 
+    serving.prepare()
     settings = Settings()
     chosen = CONSUMERS if "all" in names else tuple(dict.fromkeys(names))
     with until_told() as told:  # from the beginning, so that SIGTERM never finds a half-made member of the group
@@ -84,7 +89,7 @@ def compare_topics() -> int:
 
 @click.group("archive")
 def archive() -> None:
-    """The archive: make its caches anew, merge its segments, remove a run."""
+    """The archive: make its caches anew, merge its segments, remove a run, or those that are too old."""
 
 
 @archive.command("rebuild")
@@ -141,6 +146,70 @@ def prune(run: str, yes: bool) -> None:
     click.echo(f"run {number} is removed")
 
 
+@archive.command("dead")
+@click.argument("name", required=False)
+@click.option("-n", "--limit", default=20, show_default=True, help="How many are listed, the newest last.")
+def dead(name: str | None, limit: int) -> None:
+    """List the messages that could not be taken, and why; with a NAME of the list, write that one's bytes."""
+    from runreel_consumers.checks import require_store
+    from runreel_consumers.graveyard import letters
+
+    store = require_store(Settings())
+    if name is not None:
+        letter = next((one for one in letters(store) if one.name == name), None)
+        if letter is None:
+            raise NotFound(f"no dead letter {name}: `runreel archive dead` lists them")
+        sys.stdout.buffer.write(letter.value or b"")
+        return
+    found = sorted(letters(store), key=lambda one: one.received)
+    for one in found[-limit:] if limit > 0 else ():
+        click.echo(f"{iso(one.received * 1000)}  {one.name}  {len(one.value or b''):,} B  {one.reason}")
+    click.echo(f"{len(found):,} dead letters")
+
+
+@archive.command("retain")
+@click.option("--older-than", metavar="SPAN", help="Such as 90d; default: RUNREEL_ARCHIVE_RETENTION and ..._OF.")
+@click.option("--workspace", help="Only runs of this workspace.")
+@click.option("--dry-run", is_flag=True, help="Say which runs would go, and remove nothing.")
+def retain(older_than: str | None, workspace: str | None, dry_run: bool) -> None:
+    """Remove runs whose last event is too old, and content that no other run refers to; consumers do so hourly.
+
+    Content goes an hour after its last run, by the next consumer's turn or the next call.
+    """
+    from runreel_consumers.archive.log import Log
+    from runreel_consumers.catalog.retention import Retention
+    from runreel_consumers.checks import require_store
+    from runreel_consumers.consume import telling
+
+    settings = Settings()
+    limits = _limits(settings, older_than, workspace)
+    hub = Hub.find(settings)
+    address = settings.kafka or (hub.kafka if hub else "")
+    gone = telling(settings, address) if address else lambda runs: None
+    found = Retention(Log(require_store(settings)), limits, settings.retention, gone=gone)
+    old = found.due() if dry_run else found.apply()
+    for one in old:
+        click.echo(f"{one.run}  {one.workspace}  last heard of {iso(one.heard)}")
+    click.echo(f"{len(old):,} runs {'would go' if dry_run else 'removed'}")
+
+
+def _limits(settings: Settings, older_than: str | None, workspace: str | None) -> Ages:
+    """How long runs are kept: by the flag, else by the settings.
+
+    Raises:
+        SettingError: neither says it.
+    """
+    from runreel_consumers.catalog.retention import Ages, ages
+
+    try:
+        limits = ages(settings) if older_than is None else Ages(age(older_than))
+    except ValueError as error:
+        raise click.BadParameter(f"{older_than!r}: {error}", param_hint="--older-than") from None
+    if limits.every is None and not any(limits.of.values()):
+        raise SettingError("RUNREEL_ARCHIVE_RETENTION", None, "is not set: set it, or give --older-than 90d")
+    return limits if workspace is None else Ages(None, {workspace: limits.limit(workspace)})
+
+
 @click.command("export")
 @click.argument("run")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
@@ -183,27 +252,32 @@ def import_(file: BinaryIO) -> None:
 @click.command("replay")
 @click.argument("run", default="last")
 @click.option("--speed", default="1", show_default=True, help="Seconds of the run in one of yours, or `max`.")
-@click.option("--from", "start", help="Begin there: a time (ISO 8601), or seconds since the run's start.")
-@click.option("--until", help="End there: likewise.")
+@click.option("--from", "start", metavar="TIME", help="Begin there: a time, `17:07`, `90`, `15 min`, or `-30`.")
+@click.option("--until", metavar="TIME", help="End there: likewise.")
 @click.option("--to", type=click.Choice(["terminal", "kafka"]), default="terminal", show_default=True, help="Where.")
-@click.option("--as", "new", help="With --to kafka, the new run's id. The same one again repeats nothing.")
-def replay(run: str, speed: str, start: str | None, until: str | None, to: str, new: str | None) -> None:
+@click.option("--times", type=click.Choice(["moved", "kept"]), default="moved", show_default=True,
+              help="With --to kafka: whether the new run happens now, or when the old one did.")  # fmt: skip
+@click.option("--as", "new", metavar="ID", help="With --to kafka: the new run's id. One that is there goes on.")
+def replay(run: str, speed: str, start: str | None, until: str | None, to: str, times: str, new: str | None) -> int:
     """Play the stored events of RUN again: any unique end of a run's id, or `last`.
 
-    To the terminal: its steps and log. To Kafka: as a new run that names its origin, its times moved so that it ends
-    now.
+    To the terminal: its steps and log. To Kafka, or this machine's `up`: as a new run that names its origin. Space
+    pauses it and lets it go on, Ctrl-Z too; after Ctrl-C it says how to go on, and no event is sent twice.
+
+    A time is ISO 8601, a clock's (`17:07`), or a span after the run's start (`90`, `15 min`) or before its end (`-30`).
     """
+    from runreel_consumers.playing import Playing
     from runreel_consumers.replaying import Replay
 
     pace = _speed(speed)
     settings = Settings()
-    told = Replay(_reader(settings), _run_of(settings, run), speed=pace, start=start, until=until)
+    number = _run_of(settings, run)
     with until_told() as stop:
+        told = Replay(_reader(settings), number, speed=pace, start=start, until=until, stop=stop)
+        playing = Playing(told, number, speed, stop)
         if to == "terminal":
-            told.show(click.echo, stop)
-            return
-        number = told.send(_outbox(settings), settings.event_topics[0], new, stop)
-    click.echo(f"replayed as run {number}")
+            return playing.show()
+        return playing.send(settings, new, keep=times == "kept")
 
 
 def _speed(text: str) -> float:
@@ -225,14 +299,9 @@ def _reader(settings: Settings) -> Reader:
 
 def _outbox(settings: Settings) -> Outbox:
     """What sends to the Kafka of the settings, or to this machine's `up`."""
-    from runreel_consumers.checks import require_kafka, require_store
-    from runreel_consumers.embedded import EmbeddedOutbox
-    from runreel_consumers.outbox import Outbox
+    from runreel_consumers.line import Line
 
-    hub = None if settings.kafka else Hub.find(settings)
-    if hub is None:
-        return Outbox(settings, require_kafka(settings))
-    return EmbeddedOutbox(settings, hub, require_store(settings.replace(store=hub.store)))
+    return Line(settings).outbox()
 
 
 def _run_of(settings: Settings, ending: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from runreel.deadline import Deadline
 from runreel.errors import SettingError
 from runreel.hub import Hub
 from runreel.settings import Settings
+from runreel_consumers import graveyard
 from runreel_consumers.archive.acks import Acks
 from runreel_consumers.archive.followers import Follower
 from runreel_consumers.archive.keeper import Keeper
@@ -18,9 +22,11 @@ from runreel_consumers.blobs.saying import Saying
 from runreel_consumers.blobs.sink import BlobSink
 from runreel_consumers.brokers import HubTopics, Identities, TopicIds, address_of, admin
 from runreel_consumers.catalog.follower import Catalog
+from runreel_consumers.catalog.retention import Gone, Retention, ages
 from runreel_consumers.embedded import EmbeddedOutbox
-from runreel_consumers.loop import Loop, Sink
+from runreel_consumers.loop import Loop
 from runreel_consumers.outbox import Outbox
+from runreel_consumers.sinks import Sink
 from runreel_consumers.store import Store, open_store
 
 NAMES: Final = ("archive", "blobs")
@@ -29,6 +35,8 @@ NAMES: Final = ("archive", "blobs")
 EMBEDDED_BYTES: Final = 1 << 20
 EMBEDDED_SECONDS: Final = 0.25
 """How often a consumer of `runreel up` flushes: its broker holds little, and its emitters wait for acknowledgements."""
+
+_TELL_SECONDS: Final = 60.0
 
 
 def consume(name: str, settings: Settings, stop: threading.Event, *, hub: Hub | None = None) -> None:
@@ -73,6 +81,18 @@ def make(name: str, settings: Settings, hub: Hub | None) -> Loop:
     return Loop(sink, settings, address, identities, grouped=not embedded)
 
 
+def telling(settings: Settings, address: str) -> Gone:
+    """Tells on the topic of notifications that runs are gone. Speaks to nobody before."""
+
+    def tell(runs: Sequence[str]) -> None:
+        outbox = Outbox(settings, address)
+        for run in runs:
+            outbox.send(settings.topic_runs, None, key=run.encode())
+        outbox.flush(Deadline(_TELL_SECONDS))
+
+    return tell
+
+
 def _hub_topics(hub: Hub) -> Identities:
     return HubTopics(hub.id)
 
@@ -83,7 +103,13 @@ def _sink(name: str, settings: Settings, address: str, store: Store, hub: Hub | 
         own = Outbox(settings, address) if hub is None else EmbeddedOutbox(settings, hub, store)
         return BlobSink(settings, store, outbox, Saying(settings, own))
     archive = Log(store)
-    followers: list[Follower] = [Catalog(settings, archive, outbox, Keeper(archive))]
+    retention = Retention(Log(store), ages(settings), settings.retention, gone=telling(settings, address))
+
+    def retain() -> None:
+        retention.apply()
+        graveyard.clear(store, time.time_ns() // 1000 - int(settings.retention_dead * 1e6))
+
+    followers: list[Follower] = [Catalog(settings, archive, outbox, Keeper(archive, retain=retain))]
     if hub is not None:
-        followers.append(Acks(Path(hub.acks)))
+        followers.append(Acks(Path(hub.acks), settings.spool_dir))
     return ArchiveSink(settings, store, outbox, followers)

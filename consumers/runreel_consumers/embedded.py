@@ -18,10 +18,10 @@ from runreel_consumers.messages import Headers
 from runreel_consumers.outbox import Letter, Outbox
 from runreel_consumers.store import Store
 
-WINDOW: Final = 512 << 10
+WINDOW: Final = 2 << 20
 """Bytes that may be under way: the broker keeps 5 MiB a partition, for all who send."""
 
-_LOOK: Final = 0.05  # seconds between two looks at the archive
+_LOOK: Final = 0.02  # seconds between two looks at the archive
 _Place = tuple[str, int]
 
 
@@ -36,7 +36,7 @@ class EmbeddedOutbox(Outbox):
     """
 
     def __init__(self, settings: Settings, hub: Hub, store: Store, stopped: Callable[[], bool] = lambda: False) -> None:
-        super().__init__(settings, hub.kafka)
+        super().__init__(settings, hub.kafka, idempotent=False)  # the archive knows copies
         self._stopped = stopped
         self._identities, self._archive = HubTopics(hub.id), Log(store)
         self._archived_topics = frozenset(settings.event_topics)

@@ -7,6 +7,7 @@ import time
 from runreel.errors import NotFound
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.catalog.index import Index
+from runreel_consumers.catalog.listing import Query
 from runreel_consumers.store import Store
 
 LAST = "last"
@@ -35,7 +36,7 @@ def _last(store: Store, reader: Reader) -> str:
     index = Index(store)
     try:
         index.refresh()
-        page = index.list(now, limit=1).runs
+        page = index.list(now, Query(limit=1)).runs
         newest = max(
             ((_start(reader, run), run) for run in reader.runs() if index.get(run, now) is None), default=(0, "")
         )

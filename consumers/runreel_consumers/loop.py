@@ -10,8 +10,8 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -19,8 +19,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from runreel.deadline import Deadline
 from runreel.errors import NotReachable
 from runreel.settings import Settings
-from runreel_consumers.brokers import ANSWER_SECONDS, Identities, client_config, partitions_of_topics
+from runreel_consumers.brokers import ANSWER_SECONDS, Identities, bounds_of, client_config, partitions_of_topics
 from runreel_consumers.messages import Message
+from runreel_consumers.sinks import Sink
 
 log = logging.getLogger(__name__)
 
@@ -40,53 +41,6 @@ class Place(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     identity: str
-
-
-class Sink(Protocol):
-    """What a consumer does with messages. Used by the loop's thread alone.
-
-    Whatever was added is stored when `flush` returns; only then does the loop commit. All methods may raise
-    NotReachable: the loop then pauses, and tries the flush again.
-    """
-
-    name: str
-    """Also the end of the consumer group's name."""
-
-    batch: int
-    """The most messages taken at a time."""
-
-    @property
-    def topics(self) -> Sequence[str]:
-        """What it consumes."""
-
-    @property
-    def held(self) -> int:
-        """Bytes added and not yet flushed."""
-
-    def resume(self, place: Place) -> int | None:
-        """Where to go on in a partition for which the group has no offset. None: at its beginning."""
-
-    def opened(self, place: Place, partitions: int, offset: int) -> None:
-        """A partition is ours from `offset` on; its topic has `partitions`. Speaks to nobody."""
-
-    def hole(self, place: Place, first: int, last: int) -> None:
-        """The topic no longer has these offsets, both included."""
-
-    def add(self, place: Place, messages: Sequence[Message]) -> None:
-        """Take messages of one partition, in the order of their offsets."""
-
-    def flush(self, deadline: Deadline) -> None:
-        """Store all that was added. Raises NotReachable where that cannot be done by `deadline`."""
-
-    def tick(self) -> None:
-        """Do what time alone asks for; called several times a second."""
-
-    def forget(self, places: Iterable[Place], *, ours: bool) -> None:
-        """Partitions go: discard what is held of them. `ours`: they are until this returns, so that views kept beside
-        the objects may still be written; else another member may have them already."""
-
-    def close(self, deadline: Deadline) -> None:
-        """End own threads and clients; nothing more is added."""
 
 
 class Loop:
@@ -115,10 +69,12 @@ class Loop:
             max_poll_interval_ms=int(POLL_SECONDS * 1000),
             queued_max_messages_kbytes=8 << 10,
             fetch_max_bytes=8 << 20,
+            max_partition_fetch_bytes=4 << 20,
             fetch_queue_backoff_ms=10,  # a full queue is fetched for again after this, not after a second
             partition_assignment_strategy="roundrobin",
             topic_metadata_refresh_interval_ms=10_000,
-            fetch_wait_max_ms=100,
+            # The built-in broker answers only when this is over, however much it has by then.
+            fetch_wait_max_ms=100 if grouped else 20,
             allow_auto_create_topics=not grouped,
         )
         # Those in force, which may be the user's own.
@@ -165,7 +121,7 @@ class Loop:
 
     def _turn(self) -> None:
         # consume() waits for its whole timeout unless the batch fills: a short one is what keeps the latency low.
-        self._take(self._consumer.consume(self._sink.batch, min(0.1, self._settings.flush_seconds / 4)))
+        self._take(self._consumer.consume(self._sink.batch, min(0.1, self._settings.flush_seconds / 10)))
         now = time.monotonic()
         try:
             if self._paused_until is not None:
@@ -186,7 +142,7 @@ class Loop:
     def _flush_is_due(self, now: float) -> bool:
         if self._unflushed_since is None:
             return False
-        if self._sink.held >= self._settings.flush_bytes:
+        if self._sink.held >= self._settings.flush_bytes or (self._sink.awaited and not self._grouped):
             return True
         return now - self._unflushed_since >= self._settings.flush_seconds
 
@@ -296,7 +252,7 @@ class Loop:
             offset, identity = offsets.get((tp.topic, tp.partition), (None, ""))
             if offset is None or identity != place.identity:
                 offset = self._sink.resume(place)
-            self._start(place, counts[tp.topic], offset, self._watermarks(place))
+            self._start(place, counts[tp.topic], offset, bounds_of(self._consumer, place.topic, place.partition))
 
     def _start(self, place: Place, partitions: int, offset: int | None, bounds: tuple[int, int]) -> None:
         """Open a place at `offset` (None: the beginning), or at what is left where that is gone."""
@@ -323,7 +279,8 @@ class Loop:
         for place in found:
             now = Place(place.topic, place.partition, identities[place.topic])
             # Asked first: where nobody answers (a new topic has no leader for a moment), nothing has changed yet.
-            bounds = self._watermarks(now) if now.partition < counts[now.topic] else None
+            there = now.partition < counts[now.topic]
+            bounds = bounds_of(self._consumer, now.topic, now.partition) if there else None
             expected = self._next.pop(place)
             self._committed.pop(place, None)
             if now != place:
@@ -364,14 +321,6 @@ class Loop:
         except KafkaException as error:
             raise NotReachable(f"Kafka did not tell the committed offsets: {error.args[0].str()}") from None
         return {(tp.topic, tp.partition): (tp.offset if tp.offset >= 0 else None, tp.metadata or "") for tp in known}
-
-    def _watermarks(self, place: Place) -> tuple[int, int]:
-        partition = TopicPartition(place.topic, place.partition)
-        try:
-            low, high = self._consumer.get_watermark_offsets(partition, timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise NotReachable(f"Kafka did not tell the bounds of {place.topic}: {error.args[0].str()}") from None
-        return low, high
 
     # -- the store is away
 

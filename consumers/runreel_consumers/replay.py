@@ -1,16 +1,13 @@
-"""Stored events again: at their pace or faster, whole or in part, under a new run id that names its origin."""
+"""The events of a replay: a run's own, whole or in part, under a new run id that names its origin."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from runreel.codec import encode_data, payload
-from runreel.errors import CodecError
+from runreel.codec import encode_data
 from runreel.events import (
     CONFLICT,
     HEARTBEAT,
@@ -22,44 +19,18 @@ from runreel.events import (
     STREAMS,
     Event,
 )
-from runreel.ids import derived_session
-from runreel.state.intervals import Intervals, add, gaps
+from runreel.ids import derived_session, joined_execution
+from runreel.state.intervals import Intervals, gaps, holds
 
-MAX_SPEED: Final = float("inf")
-_MICROS: Final = 1_000_000
-_STEP: Final = 0.5  # seconds at most between two looks at `stop`
+MOST_HELD: Final = 20_000
+"""Events that wait for an earlier seq of their session, at most."""
 
+_SESSIONS: Final = {SESSION_OPENED: ("parent", "continues"), SESSION_OFFSET: ("session",), CONFLICT: ("session",)}
+"""What names sessions in the data of an event."""
 
-def paced(
-    events: Iterable[Event], *, speed: float = 1.0, start: int | None = None, stop: threading.Event | None = None
-) -> Iterator[Event]:
-    """Events one by one, each when its time has come.
-
-    Args:
-        events: in the order of their times.
-        speed: how many seconds of the run pass in one of ours; infinite: all at once.
-        start: the time at which the pace begins, microseconds since 1970: what is earlier comes at once. None: the
-            first event's.
-        stop: ends it.
-
-    Raises:
-        ValueError: the speed is not positive.
-    """
-    if not speed > 0:
-        raise ValueError(f"speed {speed} is none: write a number above 0, or max")
-    began = time.monotonic()
-    for event in events:
-        if start is None:
-            start = event.time
-        due = began + (event.time - start) / _MICROS / speed
-        while (left := due - time.monotonic()) > 0:
-            if stop is not None and stop.wait(min(left, _STEP)):
-                return
-            if stop is None:
-                time.sleep(min(left, _STEP))
-        if stop is not None and stop.is_set():
-            return
-        yield event
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_times = msgspec.json.Decoder(list[int])
+_encoder = msgspec.json.Encoder()
 
 
 def part(events: Callable[[], Iterable[Event]], start: int | None, until: int | None) -> Iterator[Event]:
@@ -83,89 +54,203 @@ def part(events: Callable[[], Iterable[Event]], start: int | None, until: int | 
             yield event
 
 
+def in_turn(events: Iterable[Event], said: Mapping[str, Intervals]) -> Iterator[Event]:
+    """Events of each session in the order of their seqs, as their emitter sent them; else in the order they come.
+
+    By time a batch may come after what its session said later: that waits for it.
+
+    Args:
+        events: in the order of their stamps.
+        said: the seqs of each session there are: what is missing is not waited for.
+    """
+    due: dict[str, int] = {}
+    ends: dict[str, int] = {}  # up to where nothing is missing after the seq that is due
+    held: dict[tuple[str, int], Event] = {}
+
+    def after(session: str, seq: int) -> int:
+        """The next seq of a session that there is after `seq`."""
+        if seq < ends.get(session, -1):
+            return seq + 1
+        intervals = said.get(session, [])
+        at = next((i for i in range(1, len(intervals), 2) if seq < intervals[i]), None)
+        if at is None:
+            return seq + 1
+        ends[session] = intervals[at]
+        return max(seq + 1, intervals[at - 1])
+
+    for event in events:
+        session, seq = event.session or "", event.seq
+        if seq is None:
+            yield event
+            continue
+        expected = due.get(session)
+        if expected is None:
+            expected = due[session] = after(session, -1)
+        if seq > expected:
+            held[session, seq] = event
+            if len(held) >= MOST_HELD:
+                for (name, number), early in sorted(held.items(), key=lambda one: one[0]):
+                    due[name] = after(name, number)
+                    yield early
+                held.clear()
+            continue
+        yield event
+        if seq < expected:
+            continue
+        expected = due[session] = after(session, seq)
+        while held and (waiting := held.pop((session, expected), None)) is not None:
+            yield waiting
+            expected = due[session] = after(session, expected)
+    for _, early in sorted(held.items(), key=lambda one: one[0]):
+        yield early
+
+
 class Renewal:
     """Gives a run's events a new run id, so that they can be told again.
 
     A session becomes hash(new run id, old session) and keeps its seqs, so a replay that is resumed repeats nothing;
     `whole` False (a part of a run): seqs are counted anew. `run.started` names the origin. What was missing in the
-    origin is told as `runreel.loss` of reason `origin`.
+    origin is told as `runreel.loss` of reason `origin`. All else is told as it was said, also what is not known here.
 
     Args:
         run: the new run's id.
         origin: the replayed run's id.
         whole: whether all of the run is replayed.
         shift: what is added to all times, microseconds.
+        told: what else the origin tag says of this replay.
     """
 
-    def __init__(self, run: str, origin: str, *, whole: bool = True, shift: int = 0) -> None:
+    def __init__(
+        self,
+        run: str,
+        origin: str,
+        *,
+        whole: bool = True,
+        shift: int = 0,
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
         self._run, self._origin, self._whole, self._shift = run, origin, whole, shift
+        self._told = dict(told or {})
+        self._sessions: dict[str, str] = {}
+        self._joined: dict[str, str] = {}
         self._next: dict[str, int] = {}
-        self._seen: dict[str, Intervals] = {}
+        self._seen: dict[str, set[int]] = {}
         self._last: dict[str, Event] = {}
 
     def renew(self, event: Event) -> Event:
         """One event under the new run."""
-        session = self._session(event.session or "")
+        old = event.session or ""
+        session = self.session(old)
         seq = event.seq
-        if seq is not None:
-            add(self._seen.setdefault(event.session or "", []), seq)
-            if not self._whole:
-                seq = self._next.get(session, 0)
-                self._next[session] = seq + 1
-        suffix = event.id.removeprefix(event.session or "").lstrip("-") if seq is None else str(seq)
-        renewed = msgspec.structs.replace(
-            event,
+        if seq is not None and not self._whole:
+            self._seen.setdefault(old, set()).add(seq)
+            seq = self._next.get(session, 0)
+            self._next[session] = seq + 1
+        renewed = Event(
+            type=event.type,
             run=self._run,
+            time=event.time + self._shift,
+            id=f"{session}-{event.id.removeprefix(old).lstrip('-') if seq is None else seq}",
+            source=event.source,
+            workspace=event.workspace,
             session=session,
             seq=seq,
-            id=f"{session}-{suffix}",
-            time=event.time + self._shift,
+            subject=event.subject,
+            execution=event.execution and self._execution(event.execution, event.subject or ""),
+            final=event.final,
             data=self._data(event, seq),
+            extra=event.extra,
         )
         if seq is not None:
-            self._last[event.session or ""] = renewed
+            self._last[old] = renewed
         return renewed
 
-    def losses(self) -> Iterator[Event]:
-        """What the origin lacks of each session, to be sent last."""
-        for session, seen in self._seen.items():
-            missing = sum(last - first + 1 for first, last in gaps(seen, seen[-1]))
-            if missing and self._whole:
-                last = self._last[session]
-                own = derived_session(LOSS, self._run, session, "origin", str(missing))
-                yield msgspec.structs.replace(
-                    last,
-                    type=LOSS,
-                    session=own,
-                    seq=0,
-                    id=f"{own}-0",
-                    final=True,
-                    subject=None,
-                    execution=None,
-                    data=encode_data({"origin": missing}),
-                )
+    def session(self, old: str) -> str:
+        """The session that tells again what `old` has told."""
+        found = self._sessions.get(old)
+        if found is None:
+            found = self._sessions[old] = derived_session(self._run, old)
+        return found
 
-    def _session(self, session: str) -> str:
-        return derived_session(self._run, session)
+    def losses(self, said: Mapping[str, Intervals]) -> Iterator[Event]:
+        """What the origin lacks of each session, to be sent last.
+
+        Of a part: what is missing between two events of it. What the origin, a replay itself, tells of its own gaps is
+        replayed as it stands.
+
+        Args:
+            said: the seqs of each session that the origin has.
+        """
+        for old, last in self._last.items():
+            seen = said.get(old, [])
+            here = [gap for gap in gaps(seen, seen[-1]) if self._whole or self._within(old, gap)] if seen else []
+            missing = sum(end - first + 1 for first, end in here)
+            if not missing or derived_session(LOSS, self._origin, old, "origin", str(missing)) in said:
+                continue
+            own = derived_session(LOSS, self._run, self.session(old), "origin", str(missing))
+            yield msgspec.structs.replace(
+                last,
+                type=LOSS,
+                session=own,
+                seq=0,
+                id=f"{own}-0",
+                final=True,
+                subject=None,
+                execution=None,
+                data=encode_data({"origin": missing}),
+                extra=None,
+            )
+
+    def _within(self, session: str, gap: tuple[int, int]) -> bool:
+        seen = self._seen.get(session, set())
+        return gap[0] - 1 in seen and gap[1] + 1 in seen
+
+    def _execution(self, execution: str, path: str) -> str:
+        """An execution's own id; that of a step that several join follows from the run."""
+        joined = self._joined.get(path)
+        if joined is None:
+            joined = self._joined[path] = joined_execution(self._origin, path)
+        return joined_execution(self._run, path) if execution == joined else execution
 
     def _data(self, event: Event, seq: int | None) -> bytes:
         """The data, with the sessions and times in them renewed as well."""
+        kind = event.type
+        if kind in STREAMS:
+            if not self._shift:
+                return event.data
+        elif kind not in _SESSIONS and kind != RUN_STARTED and (self._whole or kind != SESSION_CLOSED):
+            return event.data
         try:
-            said = payload(event)
-        except CodecError:
-            return event.data
-        if event.type == RUN_STARTED:
-            said.origin = {"run": self._origin, **(said.origin or {})}
-        elif event.type == SESSION_OPENED:
-            said.parent = said.parent and self._session(said.parent)
-            said.continues = said.continues and self._session(said.continues)
-        elif event.type in (SESSION_OFFSET, CONFLICT):
-            said.session = self._session(said.session)
-        elif event.type == SESSION_CLOSED and not self._whole and seq is not None:
-            said.last = seq
-        elif event.type in STREAMS and self._shift:
-            said.time = [when + self._shift for when in said.time]
-        else:
-            return event.data
-        answer: Any = encode_data(said)
-        return bytes(answer)
+            said: dict[str, Any] = _fields.decode(event.data)
+            if kind in STREAMS:
+                said["time"] = [when + self._shift for when in _times.decode(said["time"])]
+            elif kind == RUN_STARTED:
+                said["origin"] = self._tag(msgspec.json.decode(said.get("origin", b"null")))
+            elif kind == SESSION_CLOSED:
+                said["last"] = seq
+            else:
+                for name in _SESSIONS[kind]:
+                    if (session := msgspec.json.decode(said.get(name, b"null"))) is not None:
+                        said[name] = self.session(session)
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+            return event.data  # not what the type says: told again as it was said
+        return _encoder.encode(said)
+
+    def _tag(self, before: dict[str, Any] | None) -> dict[str, Any]:
+        """What `run.started` says of the origin; the first run of a chain of replays stays named."""
+        tag = {"run": self._origin, **self._told}
+        if before is None:
+            return tag
+        rest = {key: value for key, value in before.items() if key not in OWN}
+        first = before.get("first", before.get("run"))
+        return {**rest, **tag, **({} if first is None else {"first": first})}
+
+
+OWN: Final = ("run", "first", "shift", "from", "until")
+"""What a replay's tag says: the replayed run; the first one of a chain of replays; what was added to all times, and the
+part's bounds by the origin's clock, in microseconds."""
+
+
+def missing(seqs: Mapping[str, Intervals], event: Event) -> bool:
+    """Whether an event is none of `seqs`, by session."""
+    return event.seq is None or not holds(seqs.get(event.session or "", []), event.seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,9 +13,12 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 from runreel.errors import NotReachable, RunreelError, SettingError
 from runreel.settings import Settings
 from runreel_consumers.archive.reader import Reader
-from runreel_consumers.brokers import ANSWER_SECONDS, admin, client_config, partitions_of_topics
+from runreel_consumers.brokers import ANSWER_SECONDS, admin, bounds_of, client_config, partitions_of_topics
 
 _MILLIS: Final = 1000
+_LARGEST: Final = "max.message.bytes"
+_DEAD_BYTES: Final = 8 << 20  # a dead letter is a message of another topic, and its reason in headers
+_HEADROOM: Final = 1 << 20
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -46,7 +50,7 @@ def wanted(settings: Settings) -> list[Topic]:
     """The topics that the settings name, as they should be."""
     keep = {"retention.ms": str(int(settings.retention * _MILLIS)), "cleanup.policy": "delete"}
     stamped = {**keep, "message.timestamp.type": "LogAppendTime"}
-    dead = {**keep, "retention.ms": str(int(settings.retention_dead * _MILLIS))}
+    dead = {**keep, "retention.ms": str(int(settings.retention_dead * _MILLIS)), _LARGEST: str(_DEAD_BYTES)}
     return [
         *(Topic(name, settings.partitions, stamped) for name in settings.event_topics),
         Topic(settings.topic_blobs, settings.partitions, stamped),
@@ -109,6 +113,7 @@ def compare(settings: Settings, address: str) -> list[Difference]:
     client = admin(settings, address)
     counts = partitions_of_topics(client, [topic.name for topic in wanted(settings)])
     found: list[Difference] = []
+    largest: dict[str, int] = {}
     for topic in wanted(settings):
         count = counts[topic.name]
         if not count:
@@ -118,8 +123,19 @@ def compare(settings: Settings, address: str) -> list[Difference]:
             text = f"has {count} partitions, RUNREEL_PARTITIONS is {topic.partitions}"
             way_out = "never add partitions in place, because keys would move: name a new topic, or correct the setting"
             found.append(Difference(topic.name, text, way_out))
-        found += _config_differences(client, topic)
-    return found
+        present = _described(client, topic.name)
+        largest[topic.name] = int(present.get(_LARGEST, 0))
+        found += _config_differences(topic, present)
+    return [*found, *_too_small(settings, largest)]
+
+
+def _too_small(settings: Settings, largest: dict[str, int]) -> Iterator[Difference]:
+    """Whether the topic of dead letters takes what the others do, and the reason with it."""
+    dead = largest.pop(settings.topic_dead, 0)
+    needed = max([_DEAD_BYTES, *(most + _HEADROOM for most in largest.values())])
+    if 0 < dead < needed:
+        text = f"{_LARGEST} is {dead}, should be {needed} or more: a large dead letter goes in parts"
+        yield Difference(settings.topic_dead, text, _alter(settings.topic_dead, _LARGEST, str(needed)))
 
 
 def lags(settings: Settings, address: str, reader: Reader, topic_ids: dict[str, str]) -> list[Lag]:
@@ -145,18 +161,21 @@ def lags(settings: Settings, address: str, reader: Reader, topic_ids: dict[str, 
     return [lag for lag in found if lag is not None]
 
 
-def _config_differences(client: AdminClient, topic: Topic) -> list[Difference]:
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
+def _described(client: AdminClient, topic: str) -> dict[str, str]:
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
     asked = client.describe_configs([resource], request_timeout=ANSWER_SECONDS)
     try:
         (answer,) = asked.values()
-        present = answer.result(ANSWER_SECONDS + 1)
+        return {name: entry.value for name, entry in answer.result(ANSWER_SECONDS + 1).items()}
     except (KafkaException, TimeoutError) as error:
-        raise NotReachable(f"Kafka did not describe topic {topic.name}: {error}") from None
+        raise NotReachable(f"Kafka did not describe topic {topic}: {error}") from None
+
+
+def _config_differences(topic: Topic, present: dict[str, str]) -> list[Difference]:
     return [
-        Difference(topic.name, f"{name} is {present[name].value}, should be {value}", _alter(topic.name, name, value))
+        Difference(topic.name, f"{name} is {present[name]}, should be {value}", _alter(topic.name, name, value))
         for name, value in topic.config.items()
-        if name in present and present[name].value != value
+        if name != _LARGEST and name in present and present[name] != value
     ]
 
 
@@ -165,11 +184,7 @@ def _alter(topic: str, name: str, value: str) -> str:
 
 
 def _lag(consumer: Any, topic: str, partition: int, end: int) -> Lag | None:
-    where = TopicPartition(topic, partition)
-    try:
-        low, high = consumer.get_watermark_offsets(where, timeout=ANSWER_SECONDS)
-    except KafkaException as error:
-        raise NotReachable(f"Kafka did not tell the bounds of {topic}: {error.args[0].str()}") from None
+    low, high = bounds_of(consumer, topic, partition)
     start = max(low, end)
     if start >= high:
         return None

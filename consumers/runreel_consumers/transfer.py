@@ -9,10 +9,13 @@ from runreel.deadline import Deadline
 from runreel.errors import CodecError, NotFound
 from runreel.events import HEARTBEAT, Event
 from runreel_consumers.archive.reader import Reader
+from runreel_consumers.messages import Headers
 from runreel_consumers.outbox import Outbox
 
 FLUSH_EVERY = 10_000
 FLUSH_SECONDS = 60.0
+HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
+"""Of every event's message."""
 
 
 def export(reader: Reader, run: str) -> Iterator[bytes]:
@@ -82,4 +85,4 @@ def load(lines: Iterable[bytes], outbox: Outbox, topic: str, told: Callable[[int
 
 def send(outbox: Outbox, topic: str, event: Event) -> None:
     """Send one event as emitters do: keyed by its run."""
-    outbox.send(topic, encode(event), key=event.run.encode(), headers=[("content-type", CONTENT_TYPE.encode())])
+    outbox.send(topic, encode(event), key=event.run.encode(), headers=HEADERS)

@@ -47,7 +47,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     def path(self, *, timeout: float = PATIENCE, settings: Settings | None = None) -> Path:
         """A file with its bytes, to be read and not written; it goes when this process ends.
 
-        From the spool or from a uri that is a file here, else through the server (RUNREEL_URL, or this machine's
+        From the spool, or from the uri where it has one: a file here, `http(s)://`, or `s3://` (with the package
+        `minio`, RUNREEL_S3_ENDPOINT and the AWS variables); else through the server (RUNREEL_URL, or this machine's
         `runreel up`). A folder that was given to `output` is one zip file.
 
         Args:
@@ -56,7 +57,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             NotFound: there is no such artifact, or it failed.
-            NotReachable: no server is known or it does not answer.
+            NotReachable: no server is known, it does not answer, or the uri cannot be read; says the way out.
         """
         from runreel.fetch import fetched
 

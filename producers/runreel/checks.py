@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import urllib.error
-import urllib.request
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +23,7 @@ from runreel.settings import PREFIX, SETTINGS, Settings, mistakes
 from runreel.spool import waiting
 from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP
 from runreel.transports.choice import choose, kind
+from runreel.web import authorization, opened
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 GROUP: Final = "runreel.checks"
 PATIENCE: Final = 5.0
 """Seconds that a check waits for an answer from outside."""
+
+_FIRST: Final = 1.0
+"""Seconds after which doctor looks whether any broker listens at all."""
 
 VOLATILE: Final = frozenset({"tmpfs", "ramfs", "overlay"})
 """File systems that go with the machine or the container."""
@@ -78,20 +82,20 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """What all checks of all installed packages find, in the order of their names."""
-    told: set[tuple[str, str]] = set()
+    told: set[str] = set()
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         about = point.name.partition("-")[2] or point.name
         try:
             check: Check = point.load()
             for finding in check(settings):
-                told.add((finding.text, finding.way_out))
+                told.add(finding.text)
                 yield finding
         except ModuleNotFoundError as error:
             yield Finding("ok", about, f"not looked at: {error.name} is not installed")
         except RunreelError as error:
             finding = wrong(about, error)
-            if (finding.text, finding.way_out) not in told:  # two checks may need what is not there
-                told.add((finding.text, finding.way_out))
+            if finding.text not in told:  # two checks may need what is not there, and be told of it in other words
+                told.add(finding.text)
                 yield finding
 
 
@@ -172,12 +176,17 @@ def broker(settings: Settings) -> Iterator[Finding]:
 
 
 def _answers(settings: Settings, servers: str, name: str) -> Iterator[Finding]:
-    _, brokers = reach(settings, servers, name)
+    _, brokers = reach(settings, servers, name, starting=False)
     yield Finding("ok", "kafka", f"{servers} answers, {brokers} broker(s)")
 
 
 def reach(
-    settings: Settings, servers: str, name: str = "RUNREEL_KAFKA", timeout: float = PATIENCE
+    settings: Settings,
+    servers: str,
+    name: str = "RUNREEL_KAFKA",
+    timeout: float = PATIENCE,
+    *,
+    starting: bool = True,
 ) -> tuple[AdminClient, int]:
     """A client of the Kafka at `servers`, which has answered, and how many brokers it has.
 
@@ -186,6 +195,7 @@ def reach(
         servers: bootstrap servers.
         name: where these come from, for the error.
         timeout: seconds.
+        starting: whether one that does not listen yet is waited for, because it may be starting, too.
 
     Raises:
         SettingError: librdkafka does not take the keys, or nobody answers; says why.
@@ -207,12 +217,33 @@ def reach(
             "RUNREEL_KAFKA_CONFIG", None, f"librdkafka does not take it: {_reason(settings, error)}"
         ) from None
     try:
-        return client, len(client.list_topics(timeout=timeout).brokers)
+        first = timeout if starting else min(timeout, _FIRST)
+        try:
+            found = client.list_topics(timeout=first)
+        except KafkaException:
+            if timeout <= first or _nobody_listens(servers):
+                raise
+            found = client.list_topics(timeout=timeout - first)
+        return client, len(found.brokers)
     except KafkaException as error:
         client.poll(0)
         telling = [one for one in said if one.code() != KafkaError._ALL_BROKERS_DOWN] or [error.args[0]]
         way_out = "check the address, the network, and RUNREEL_KAFKA_CONFIG for SASL and TLS"
         raise SettingError(name, servers, f"no broker answers ({telling[0].str()}): {way_out}") from None
+
+
+def _nobody_listens(servers: str) -> bool:
+    """Whether every one of the bootstrap servers refuses the connection, so that waiting longer is of no use."""
+    for one in servers.split(","):
+        parts = urlsplit(one.strip() if "://" in one else f"//{one.strip()}")
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 9092), _FIRST).close()
+        except ConnectionRefusedError:
+            continue
+        except (OSError, ValueError):
+            return False
+        return False
+    return True
 
 
 def _reason(settings: Settings, error: Exception) -> str:
@@ -233,9 +264,9 @@ def server(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "server", "RUNREEL_URL is not set: runs have no link")
         return
     try:
-        with urllib.request.urlopen(url.rstrip("/") + "/healthz", timeout=PATIENCE) as answer:
+        with opened(url.rstrip("/") + "/healthz", PATIENCE, authorization(settings)) as answer:
             yield Finding("ok", "server", f"{url} answers ({answer.status})")
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except OSError as error:
         reason = getattr(error, "reason", error)
         way_out = f"no answer ({reason}): mend the address, or start `runreel serve`"
         raise SettingError("RUNREEL_URL", url, way_out) from None

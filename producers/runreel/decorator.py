@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from runreel import current, values
@@ -37,6 +38,21 @@ class _Stay:
         """The call is over."""
         if self._ends and isinstance(self._speaker, Step):
             self._speaker.finish(error=error)
+
+
+class _Call:
+    """One call: its stay begins with it, and is finished as the call ends."""
+
+    def __init__(self, begin: Callable[[], _Stay]) -> None:
+        self._stay = begin()
+
+    def __enter__(self) -> _Stay:
+        return self._stay
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stay.finish(error)
 
 
 @overload
@@ -123,46 +139,30 @@ def _wrapped(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[...
 
 def _function(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        stay = begin()
-        try:
-            with stay:
-                answer = fn(*args, **kwargs)
-        except BaseException as error:
-            stay.finish(error)
-            raise
-        stay.finish()
-        return answer
+        with _Call(begin) as stay, stay:
+            return fn(*args, **kwargs)
 
     return wrapper
 
 
 def _coroutine(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        stay = begin()
-        try:
-            with stay:
-                answer = await fn(*args, **kwargs)
-        except BaseException as error:
-            stay.finish(error)
-            raise
-        stay.finish()
-        return answer
+        with _Call(begin) as stay, stay:
+            return await fn(*args, **kwargs)
 
     return wrapper
 
 
 def _generator(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        stay = begin()
-        inner = fn(*args, **kwargs)
-        turn: Callable[[], Any] = functools.partial(next, inner)
-        try:
+        with _Call(begin) as stay:
+            inner = fn(*args, **kwargs)
+            turn: Callable[[], Any] = functools.partial(next, inner)
             while True:
                 try:
                     with stay:
                         item = turn()
                 except StopIteration as stop:
-                    stay.finish()
                     return stop.value
                 try:
                     sent = yield item
@@ -174,25 +174,20 @@ def _generator(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[.
                     turn = functools.partial(inner.throw, thrown)
                 else:
                     turn = functools.partial(inner.send, sent)
-        except BaseException as error:
-            stay.finish(error)
-            raise
 
     return wrapper
 
 
 def _async_generator(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        stay = begin()
-        inner = fn(*args, **kwargs)
-        turn: Callable[[], Any] = functools.partial(anext, inner)
-        try:
+        with _Call(begin) as stay:
+            inner = fn(*args, **kwargs)
+            turn: Callable[[], Any] = functools.partial(anext, inner)
             while True:
                 try:
                     with stay:
                         item = await turn()
                 except StopAsyncIteration:
-                    stay.finish()
                     return
                 try:
                     sent = yield item
@@ -204,8 +199,5 @@ def _async_generator(fn: Callable[..., Any], begin: Callable[[], _Stay]) -> Call
                     turn = functools.partial(inner.athrow, thrown)
                 else:
                     turn = functools.partial(inner.asend, sent)
-        except BaseException as error:
-            stay.finish(error)
-            raise
 
     return wrapper

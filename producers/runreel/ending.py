@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from runreel import current, signals
+from runreel import current, leaving, signals
 from runreel.deadline import Deadline
 from runreel.events import Error
 
@@ -26,6 +26,7 @@ def watch(*, terminated: bool = False) -> None:
     """End open runs when this process ends; with `terminated`, also when SIGTERM ends it."""
     if terminated:
         signals.watch(_canceled)
+    leaving.watch()
     process = os.getpid()
     if process in _watched_in:
         return
@@ -38,9 +39,10 @@ def watch(*, terminated: bool = False) -> None:
 
 
 def unwatch() -> None:
-    """Give SIGTERM back once no run is open."""
+    """Give SIGTERM and `sys.exit` back once no run is open."""
     if not current.open_runs:
         signals.unwatch()
+        leaving.unwatch()
 
 
 def _of_multiprocessing() -> bool:
@@ -60,8 +62,9 @@ def notebook() -> bool:
 
 def _exit() -> None:
     passing = sys.exc_info()[1]  # multiprocessing's finalizers run while the exception passes
+    exited = leaving.left()
     for run, left in _open():
-        run.end(error=passing or run.failure(), timeout=left())
+        run.end(error=passing or run.failure() or exited, timeout=left())
 
 
 def _canceled() -> None:

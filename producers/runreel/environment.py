@@ -5,29 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from runreel import masks
 from runreel.values import clean
 
-MASK: Final = "***"
-
-_SECRET = re.compile(
-    r"pass(word|wd|phrase)?$|pwd$|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|^auth(orization)?$|dsn$",
-    re.I,
-)
-_USER_INFO = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+@", re.I)
-_QUERY = re.compile(r"(?P<name>[\w.-]+)=(?P<value>[^&\s]+)")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 def describe() -> dict[str, Any]:
     """What a run tells of its process. Takes some milliseconds; never raises, what cannot be had is absent."""
     found = {
-        "command": command(sys.orig_argv),
+        "command": masks.command(sys.orig_argv),
         "host": platform.node(),
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
@@ -49,32 +41,6 @@ def user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except (ImportError, KeyError):
         return ""
-
-
-def command(arguments: Sequence[str]) -> str:
-    """A command line, as a shell takes it, with the values of what looks like a secret masked.
-
-    `--password x`, `--api-key=x`, `TOKEN=x`, `scheme://user:x@host`, `?token=x`.
-    """
-    said, secret = [], False
-    for argument in map(clean, arguments):
-        if secret and not argument.startswith("-"):
-            said.append(MASK)
-            secret = False
-            continue
-        name, equals, _ = argument.partition("=")
-        secret = not equals and argument.startswith("-") and _SECRET.search(name.lstrip("-")) is not None
-        said.append(masked(argument))
-    return shlex.join(said)
-
-
-def masked(text: str) -> str:
-    """A text with what looks like a secret in it replaced by `***`."""
-    name, equals, _ = text.partition("=")
-    if equals and "?" not in name and "://" not in name and _SECRET.search(name.lstrip("-")):
-        return f"{name}={MASK}"
-    text = _USER_INFO.sub(rf"\g<before>{MASK}@", text)
-    return _QUERY.sub(lambda one: f"{one['name']}={MASK}" if _SECRET.search(one["name"]) else one[0], text)
 
 
 def _folder() -> str:

@@ -14,6 +14,8 @@ A wrong argument raises the built-in TypeError or ValueError, at the call.
 
 from __future__ import annotations
 
+from runreel.parsers import split_login
+
 
 class RunreelError(Exception):
     """The base of all that runreel raises on its own."""
@@ -24,11 +26,14 @@ class SettingError(RunreelError):
 
     Args:
         name: the setting, as the user spells it (`RUNREEL_STORE`).
-        value: what it is, or None where it is a secret.
+        value: what it is, or None where it is a secret; user info in an address is masked.
         way_out: what to do, in one sentence.
     """
 
     def __init__(self, name: str, value: str | None, way_out: str) -> None:
+        address, login = split_login(value or "")
+        if login is not None:
+            value = address.replace("//", "//***@", 1) if "//" in address else f"***@{address}"
         self.name, self.value, self.way_out = name, value, way_out
         said = name if not value else f"{name}={value!r}"
         super().__init__(f"{said}: {way_out}")

@@ -107,11 +107,15 @@ class SessionOffset(_Data):
 
 
 class Heartbeat(_Data):
-    """A sign of life: the interval in seconds to the next one, the last seq said, the bytes that wait in the spool."""
+    """A sign of life: the interval in seconds to the next one, the last seq said, the bytes that wait in the spool.
+
+    `uploads`: artifacts whose bytes are under way, and how many have been taken.
+    """
 
     interval: float
     said: int = -1
     spool: int = 0
+    uploads: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class RunStarted(_Data):

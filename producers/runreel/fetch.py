@@ -9,22 +9,24 @@ import shutil
 import tempfile
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from runreel import masks
 from runreel.artifacts import Artifact
 from runreel.digest import hash_of
 from runreel.errors import NotFound, NotReachable
 from runreel.servers import server
 from runreel.settings import Settings
+from runreel.web import authorization, opened
 
 T = TypeVar("T")
 
 ANSWER: Final = 60.0  # seconds that a server may be silent
+_OTHER: Final = "runreel reads s3, http, https and files: read it by other means"
 AGAIN: Final = 0.25  # seconds between two looks
 
 _folders: dict[int, str] = {}  # fetched copies, a folder a process: a forked child must not remove its parent's
@@ -43,17 +45,25 @@ def fetched(artifact: Artifact, timeout: float, settings: Settings | None) -> Pa
     target.parent.mkdir(parents=True, exist_ok=True)
     if artifact.copy is not None and _linked(Path(artifact.copy), target):
         return target
-    if artifact.uri is not None and artifact.uri.startswith(("http://", "https://")):
+    settings = settings or Settings()
+    scheme = urlsplit(artifact.uri or "").scheme
+    if artifact.uri is not None and scheme in ("http", "https", "s3"):
         uri = artifact.uri
+        if scheme == "s3":
+            return _patiently(lambda: _from_bucket(uri, target, artifact, settings), timeout, artifact.name)
         return _patiently(lambda: _download(uri, target, artifact.sha256), timeout, artifact.name)
-    address = server(settings or Settings())
+    if scheme not in ("", "file"):
+        raise NotReachable(f"artifact {artifact.name!r} lies at {masks.text(artifact.uri or '')}: {_OTHER}")
+    address = server(settings)
     if not address:
         way_out = "set RUNREEL_URL, or start `runreel up`"
         raise NotReachable(f"artifact {artifact.name!r} is not on this machine and no server is known: {way_out}")
 
+    who = authorization(settings)
+
     def download() -> Path:
-        number = artifact.id or _find(address, artifact)
-        return _download(f"{address}/api/v1/artifacts/{quote(number)}/content", target, artifact.sha256)
+        number = artifact.id or _find(address, artifact, who)
+        return _download(f"{address}/api/v1/artifacts/{quote(number)}/content", target, artifact.sha256, who)
 
     return _patiently(download, timeout, artifact.name)
 
@@ -113,33 +123,49 @@ def _whole(target: Path) -> Iterator[Path]:
         Path(partial).unlink(missing_ok=True)
 
 
-def _download(address: str, target: Path, sha256: str | None) -> Path:
+def _download(address: str, target: Path, sha256: str | None, who: Mapping[str, str] | None = None) -> Path:
     """The bytes at an address.
 
     Raises:
         OSError: no answer, or other bytes than those that were said.
     """
-    with urllib.request.urlopen(address, timeout=ANSWER) as answer, _whole(target) as partial:
+    with opened(address, ANSWER, who) as answer, _whole(target) as partial:
         with partial.open("wb") as file:
             shutil.copyfileobj(answer, file, 1 << 20)
             size = file.tell()
         promised = answer.headers["Content-Length"]
         if promised is not None and int(promised) != size:
             raise OSError(f"{size:,} of {int(promised):,} bytes came")
-        if sha256 is not None and hash_of(partial) != sha256:
-            raise OSError("the bytes are not those that were said: their sha256 differs")
+        _verify(partial, sha256)
     return target
 
 
-def _find(address: str, wanted: Artifact) -> str:
+def _from_bucket(uri: str, target: Path, artifact: Artifact, settings: Settings) -> Path:
+    """The bytes of an object in a bucket; errors as `bucket.copy` has them, and OSError where they are others."""
+    from runreel import bucket
+
+    with _whole(target) as partial:
+        with partial.open("wb") as file:
+            bucket.copy(uri, file, settings, ANSWER)
+        _verify(partial, artifact.sha256)
+    return target
+
+
+def _verify(file: Path, sha256: str | None) -> None:
+    if sha256 is not None and hash_of(file) != sha256:
+        raise OSError("the bytes are not those that were said: their sha256 differs")
+
+
+def _find(address: str, wanted: Artifact, who: Mapping[str, str]) -> str:
     """The id of the newest output of that name, step or uri in the run's state."""
-    with urllib.request.urlopen(f"{address}/api/v1/runs/{quote(wanted.run)}", timeout=ANSWER) as answer:
+    with opened(f"{address}/api/v1/runs/{quote(wanted.run)}", ANSWER, who) as answer:
         known = json.load(answer)["artifacts"].values()
+    uri = wanted.uri and masks.text(wanted.uri)  # as it was said
     fitting = [
         one
         for one in known
         if one.get("role") == "output"
-        and (one.get("uri") == wanted.uri if wanted.uri else one.get("name") == wanted.name)
+        and (one.get("uri") == uri if uri else one.get("name") == wanted.name)
         and (wanted.step is None or one.get("step") == wanted.step)
     ]
     if not fitting:
@@ -161,7 +187,7 @@ def _patiently(fetch: Callable[[], T], timeout: float, name: str) -> T:
                 raise NotReachable(f"artifact {name!r}: the server answers {error.code} ({error.reason})") from None
             missing = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s ({error.code})")
         except OSError as error:
-            missing = NotReachable(f"artifact {name!r}: the server does not answer ({error})")
+            missing = NotReachable(f"artifact {name!r}: where it lies does not answer ({error})")
         if time.monotonic() >= until:
             raise missing from None
         time.sleep(AGAIN)

@@ -43,7 +43,8 @@ def _ended_by(error: BaseException) -> tuple[State, Error | None]:
         return "SUCCEEDED", None
     if isinstance(error, GeneratorExit):  # who consumed the generator had enough
         return "SUCCEEDED", None
-    said = Error(type=type(error).__name__, message=_short(_message(error)), traceback=_short(clean(text_of(error))))
+    trace = "" if error.__traceback__ is None else _short(clean(text_of(error)))
+    said = Error(type=type(error).__name__, message=_short(_message(error)), traceback=trace)
     return ("CANCELED" if canceled(error) else "FAILED"), said
 
 
@@ -54,6 +55,8 @@ def canceled(error: BaseException) -> bool:
 
 
 def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return f"exit code {error.code}"
     try:
         return clean(str(error))
     except Exception as broken:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from runreel import events, formats, ids, values
+from runreel import events, formats, ids, masks, values
 from runreel.artifacts import Artifact
 from runreel.digest import hash_of
 from runreel.settings import Settings
@@ -40,7 +40,7 @@ def output(
 ) -> Artifact:
     """Keep an artifact's bytes and say that it is there; see `Speaker.output`."""
     name = values.name("an output's name", name)
-    given = values.mapping(f"metadata of output {name!r}", metadata or {})
+    given = values.masked(f"metadata of output {name!r}", metadata or {})
     check_size(f"metadata of output {name!r}", given)
     for field, word in (("type", type_), ("uri", uri), ("media_type", media_type)):
         if word is not None:
@@ -55,7 +55,11 @@ def output(
     file_name = None
     if uri is not None:
         guessed, guessed_media = formats.of_uri(uri)
-        said.type, said.uri, said.media_type = type_ or guessed, values.clean(uri), media_type or guessed_media
+        said.type, said.uri, said.media_type = (
+            type_ or guessed,
+            masks.text(values.clean(uri)),
+            media_type or guessed_media,
+        )
     else:
         content = formats.content(name, obj, type_)
         if move and content.file is None:
@@ -73,7 +77,7 @@ def output(
         id=number,
         type=said.type,
         step=speaker.path,
-        uri=said.uri,
+        uri=None if uri is None else values.clean(uri),
         size=said.size,
         sha256=said.sha256,
         media_type=said.media_type,
@@ -162,7 +166,7 @@ def use(speaker: Speaker, source: object) -> Artifact:
         type=artifact.type,
         role="input",
         step=None if artifact.id else artifact.step,
-        uri=None if artifact.id else artifact.uri,
+        uri=None if artifact.id or artifact.uri is None else masks.text(artifact.uri),
     )
     speaker.run.voice.say(events.ARTIFACT, said, subject=speaker.path, execution=speaker.execution)
     return artifact
@@ -178,9 +182,9 @@ def _named(speaker: Speaker, source: object) -> Artifact:
     if isinstance(source, str) and "://" in source:
         uri = values.clean(source)
         kind, media_type = formats.of_uri(uri)
-        return Artifact(
-            run=run.id, name=uri.rstrip("/").rpartition("/")[2] or uri, type=kind, uri=uri, media_type=media_type
-        )
+        shown = masks.text(uri)
+        name = shown.rstrip("/").rpartition("/")[2] or shown
+        return Artifact(run=run.id, name=name, type=kind, uri=uri, media_type=media_type)
     if isinstance(source, str):
         name = values.name("an input's name", source)
         return run.outputs.get((None, name)) or Artifact(run=run.id, name=name)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from runreel.ids import SAFE
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?::/+|//+)", re.I)
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _NEXT_PAIR = re.compile(r"[,\n](?=\s*[A-Za-z][A-Za-z0-9._-]*\s*=)|\n")
 
 
@@ -94,6 +96,29 @@ def span(text: str) -> float:
     return found
 
 
+def age(text: str) -> float:
+    """Seconds from `12 h` or `90 d`: a span whose unit must be written, for what is older is lost.
+
+    Raises:
+        ValueError: it is none, or has no unit.
+    """
+    if text.strip()[-1:].isdigit():
+        raise ValueError("write its unit: 12 h or 90 d")
+    return span(text)
+
+
+def spans(text: str) -> dict[str, float | None]:
+    """Seconds by name from `NAME=30 d` pairs parted by commas or lines; None from `NAME=ever`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        return {key: None if value == "ever" else age(value) for key, value in pairs(text).items()}
+    except ValueError:
+        raise ValueError("write NAME=SPAN pairs parted by commas, a span like 12 h, 90 d or ever") from None
+
+
 def count(text: str) -> int:
     """A whole number, 1 or more.
 
@@ -156,3 +181,26 @@ def pairs(text: str) -> dict[str, str]:
                 raise ValueError("write key=value pairs parted by commas")
             found[key.strip()] = value.strip().rstrip(",")
     return found
+
+
+def split_login(address: str) -> tuple[str, str | None]:
+    """An address without the user info in it, and that: `user:password`, as it was written; None where it has none."""
+    scheme = _SCHEME.match(address)
+    begin = scheme.end() if scheme else 0
+    path = re.split(r"[?#]", address[begin:], maxsplit=1)[0]
+    authority = path.partition("/")[0]
+    if "@" not in authority and not _HOST.fullmatch(authority):
+        authority = path  # a password with a slash that should have been escaped
+    login, at, _ = authority.rpartition("@")
+    return (address[:begin] + address[begin + len(login) + 1 :], login) if at else (address, None)
+
+
+def endpoint(text: str) -> str:
+    """The address of a service, without user info.
+
+    Raises:
+        ValueError: it has some.
+    """
+    if split_login(text)[1] is not None:
+        raise ValueError("take user and password out of it, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    return text

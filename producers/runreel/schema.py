@@ -148,7 +148,14 @@ _DEAD: Final = {
     "letter": {
         "summary": "A message as it came, with the reason.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": {"runreel-reason": {"type": "string"}}},
+        "headers": {
+            "type": "object",
+            "description": "Those that it came with, and these; `runreel-part-...` where it comes in parts.",
+            "properties": {
+                f"runreel-{name}": {"type": "string"}
+                for name in ("reason", "topic", "partition", "offset", "part-of", "part-at", "part-size")
+            },
+        },
         "payload": {"type": "string", "format": "binary"},
     }
 }

@@ -10,7 +10,21 @@ from typing import Any, Final
 import msgspec
 
 from runreel.errors import SettingError
-from runreel.parsers import count, name, one_of, pairs, port, seconds, size, span, switch
+from runreel.parsers import (
+    age,
+    count,
+    endpoint,
+    name,
+    one_of,
+    pairs,
+    port,
+    seconds,
+    size,
+    span,
+    spans,
+    split_login,
+    switch,
+)
 
 FILE: Final = "runreel.toml"
 PREFIX: Final = "RUNREEL_"
@@ -46,9 +60,15 @@ SETTINGS: Final = (
         "",
         "Address of the S3 service, such as http://127.0.0.1:9000. Keys come from AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY, or MINIO_ROOT_USER and MINIO_ROOT_PASSWORD.",
+        endpoint,
     ),
     Setting("s3_region", "us-east-1", "Region of the S3 service."),
-    Setting("url", "", "Address of the runreel server, for links, uploads, and steps that cannot reach Kafka."),
+    Setting(
+        "url",
+        "",
+        "Address of the runreel server, for links, uploads, and steps that cannot reach Kafka. A user and password in "
+        "it (https://me:secret@host) go along as HTTP Basic, and are never shown.",
+    ),
     Setting(
         "transport",
         "",
@@ -112,7 +132,19 @@ SETTINGS: Final = (
         "alone has them.",
         span,
     ),
-    Setting("retention_dead", 30 * 86_400.0, "How long it has Kafka keep what could not be taken.", span),
+    Setting("retention_dead", 30 * 86_400.0, "How long Kafka and the store keep what could not be taken.", span),
+    Setting(
+        "archive_retention",
+        None,
+        "How long the archive keeps a run after its last event. Empty: for ever.",
+        age,
+    ),
+    Setting(
+        "archive_retention_of",
+        {},
+        "The same for some workspaces, WORKSPACE=SPAN parted by commas; `ever` keeps one's runs for ever.",
+        spans,
+    ),
     Setting("group", "runreel", "Prefix of the consumer groups' names."),
     Setting("flush_bytes", 16 << 20, "A consumer flushes after this many bytes.", size),
     Setting("flush_seconds", 2.0, "A consumer flushes after this many seconds.", seconds),
@@ -147,6 +179,8 @@ class Settings:
     s3_keys: tuple[str, str, str | None] | None
     """Access key, secret key, session token: from the variables that AWS, or else MinIO, reads. Secret."""
     url: str
+    url_login: str | None
+    """What RUNREEL_URL holds before its `@`, percent-encoded as it was written. Secret."""
     transport: str
     workspace: str
     state_dir: Path
@@ -169,6 +203,8 @@ class Settings:
     replication: int
     retention: float
     retention_dead: float
+    archive_retention: float | None
+    archive_retention_of: dict[str, float | None]
     group: str
     flush_bytes: int
     flush_seconds: float
@@ -194,6 +230,7 @@ class Settings:
             if value is not None:
                 values[flag] = _parsed(_BY_NAME[flag], "--" + flag.replace("_", "-"), value)
         values["s3_keys"] = _s3_keys(environ)
+        values["url"], values["url_login"] = split_login(values["url"])
         values["state_dir"] = Path(values["state_dir"] or _state_home(environ)).expanduser()
         values["spool_dir"] = Path(values["spool_dir"] or values["state_dir"] / "spool").expanduser()
         self.__dict__.update(values)
@@ -251,7 +288,7 @@ def _given(
             wrong(SettingError(FILE, key, f"is no setting; there are: {', '.join(sorted(_BY_NAME))}{meant}"))
     for setting in SETTINGS:
         # An empty variable says "none" where a text may be empty; elsewhere it is as if it were not there.
-        if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, pairs)):
+        if environ.get(setting.variable) or (setting.variable in environ and setting.parse in (str, endpoint, pairs)):
             yield setting, setting.variable, environ[setting.variable]
 
 
@@ -297,6 +334,8 @@ def _parsed(setting: Setting, said: str, value: Any) -> Any:
     try:
         if setting.parse is pairs and isinstance(value, Mapping):
             return {str(key): str(item) for key, item in value.items()}
+        if setting.parse is spans and isinstance(value, Mapping):
+            return spans("\n".join(f"{key}={item}" for key, item in value.items()))
         if isinstance(value, (Mapping, list)) or (isinstance(value, bool) and setting.parse is not switch):
             raise ValueError("write it as a text or a number")
         return setting.parse(("1" if value else "0") if isinstance(value, bool) else str(value))

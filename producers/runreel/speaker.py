@@ -316,7 +316,7 @@ class Speaker:
         self._voice.say(type, data, subject=self.path, execution=self.execution)
 
     def _say_values(self, type: str, field: str, given: object) -> None:  # noqa: A002
-        said = values.mapping(field, given)
+        said = values.masked(field, given)
         if len(codec.encode_data(said)) <= LARGEST:
             if said:
                 self._say(type, said)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SUFFIX: Final = ".json"
 _LEAST_BACKOFF: Final = 0.5
 _MOST_BACKOFF: Final = 30.0
-_REST: Final = 0.25  # seconds between two looks for jobs
+_REST: Final = 0.05  # seconds between two looks for jobs
 
 _log = logging.getLogger("runreel")
 
@@ -83,6 +83,7 @@ class Uploader:
         self._tried: dict[Path, tuple[float, float]] = {}  # when again, and the backoff after that
         self._stopped = False
         self._chunks: ChunkSender | None = None
+        self._sending: tuple[Path, str, int] | None = None  # folder, artifact, bytes
 
     def offer(self, folder: Path, say: Say) -> None:
         """A session's folder of jobs. `say` tells of one that failed for good; it may be called from any thread."""
@@ -97,6 +98,11 @@ class Uploader:
     def withdraw(self, folder: Path) -> None:
         """The session's folder is nobody's here any more."""
         self._offers.pop(folder, None)
+
+    def under_way(self, folder: Path) -> dict[str, int]:
+        """The artifact of a session that is being sent, if any, and how many of its bytes have been taken."""
+        sending = self._sending
+        return {sending[1]: sending[2]} if sending is not None and sending[0] == folder else {}
 
     def stop(self) -> None:
         """Begin no more jobs, and break off the one that is under way."""
@@ -139,6 +145,8 @@ class Uploader:
             _log.debug("runreel: artifact %r is tried again: %s", job.name, error)
             self._tried[path] = (time.monotonic() + backoff, min(_MOST_BACKOFF, backoff * 2))
             return
+        finally:
+            self._sending = None
         self._tried.pop(path, None)
         path.unlink(missing_ok=True)
         file = Path(job.path)
@@ -150,6 +158,10 @@ class Uploader:
             raise Refused(f"its copy {job.path} is gone")
         hub = None if self._settings.kafka or self._settings.url else Hub.find(self._settings)
         url = self._settings.url or (hub.url if hub else "")
+
+        def sent(taken: int) -> None:
+            self._sending = (path.parent, job.artifact, taken)
+
         if self._settings.kafka and (job.by == "chunks" or not url):
             from runreel.transports.blobs import ChunkSender  # it loads confluent-kafka
 
@@ -157,10 +169,10 @@ class Uploader:
                 replace(path, msgspec.json.encode(msgspec.structs.replace(job, done=done)))
 
             self._chunks = self._chunks or ChunkSender(self._settings, lambda: self._stopped)
-            self._chunks.send(job, note)
+            self._chunks.send(job, note, sent)
         elif url:
             from runreel.transports.claim import send_claimed
 
-            send_claimed(self._settings, url, job, lambda: self._stopped)
+            send_claimed(self._settings, url, job, lambda: self._stopped, sent)
         else:
             raise NotReachable("no server and no Kafka is known")

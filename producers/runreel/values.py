@@ -126,6 +126,20 @@ def mapping(field: str, values: object) -> dict[str, Any]:
     return {name(f"a name in {field}", key): plain(value) for key, value in values.items()}
 
 
+def masked(field: str, values: object) -> dict[str, Any]:
+    """`mapping`, with what looks like a secret in it masked.
+
+    Raises:
+        TypeError, ValueError: as `mapping`.
+    """
+    said = mapping(field, values)
+    if not said:
+        return said
+    from runreel import masks  # a run without params never needs its expressions
+
+    return masks.values(said)
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """A value as JSON has it. What JSON has no word for becomes text; nothing is refused."""
     if isinstance(value, enum.Enum):

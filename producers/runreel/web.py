@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
-from urllib.parse import SplitResult, urlsplit
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 import msgspec
 
+from runreel.parsers import split_login
 from runreel.settings import Settings
 
 
@@ -25,11 +30,42 @@ def target(url: str, path: str = "") -> str:
 
 
 def headers(settings: Settings, content_type: str) -> dict[str, str]:
-    """The headers of a request to the server: what it holds, and RUNREEL_TOKEN where there is one."""
-    found = {"Content-Type": content_type, "Accept": "application/json"}
+    """The headers of a request to the server: what it holds, and who asks."""
+    return {"Content-Type": content_type, "Accept": "application/json", **authorization(settings)}
+
+
+def authorization(settings: Settings) -> dict[str, str]:
+    """Who asks the server: RUNREEL_TOKEN where there is one, else the user info of RUNREEL_URL, else nobody."""
     if settings.token:
-        found["Authorization"] = f"Bearer {settings.token}"
-    return found
+        return {"Authorization": f"Bearer {settings.token}"}
+    return _basic(settings.url_login)
+
+
+def _basic(login: str | None) -> dict[str, str]:
+    if login is None:
+        return {}
+    return {"Authorization": f"Basic {base64.b64encode(unquote_to_bytes(login)).decode()}"}
+
+
+def opened(url: str, timeout: float, extra: Mapping[str, str] | None = None) -> Any:
+    """The answer to a GET, to be read and closed; user info in the address goes along as HTTP Basic.
+
+    Args:
+        url: the address.
+        timeout: seconds that the server may be silent.
+        extra: headers for this server alone: a redirect to another one goes without them.
+
+    Raises:
+        OSError: no answer, or (as `urllib.error.HTTPError`) one that is an error.
+    """
+    address, login = split_login(url)
+    request = urllib.request.Request(address)
+    for name, value in {**_basic(login), **(extra or {})}.items():
+        request.add_unredirected_header(name, value)
+    try:
+        return urllib.request.urlopen(request, timeout=timeout)
+    except (ValueError, http.client.HTTPException) as error:  # an address that is none, or a server that breaks off
+        raise OSError(str(error) or type(error).__name__) from None
 
 
 def refusal(status: int, body: bytes) -> str:

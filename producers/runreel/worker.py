@@ -255,11 +255,13 @@ class Worker:
     def _beat(self, shipper: Shipper) -> None:
         now = time.monotonic()
         interval = self.settings.heartbeat
-        if not shipper.live or shipper.closed or not interval or self.transport.reachable is not True:
+        over = shipper.closed and not shipper.uploads_left()
+        if not shipper.live or over or not interval or self.transport.reachable is not True:
             return
         if now - shipper.beat_at >= interval:
             shipper.beat_at = now
-            self.transport.send([shipper.heartbeat(interval)])
+            uploads = self.uploader.under_way(shipper.folder.uploads)
+            self.transport.send([shipper.heartbeat(interval, uploads)])
 
     def _hear(self, answers: list[Answer]) -> None:
         for answer in answers:
@@ -323,7 +325,8 @@ def worker_of(settings: Settings, transport: Transport | None = None) -> Worker:
     """The worker that all sessions of these settings share in this process; with a transport of its own, a new one."""
     if transport is not None:
         return Worker(settings, transport, recover=False)
-    where = (settings.kafka, str(settings.kafka_config), settings.url, settings.token, settings.transport)
+    who = (settings.url_login, settings.token)
+    where = (settings.kafka, str(settings.kafka_config), settings.url, *who, settings.transport)
     what = (settings.spool_dir, settings.state_dir, settings.topic_events, settings.topic_blobs, settings.heartbeat)
     key = (os.getpid(), *where, *what)
     worker = _workers.get(key)

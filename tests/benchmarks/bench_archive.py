@@ -15,6 +15,7 @@ from runreel import codec
 from runreel.deadline import Deadline
 from runreel.events import PARAMS, PROGRESS, Event, Progress
 from runreel.settings import Settings
+from runreel_consumers import serving
 from runreel_consumers.archive.keeper import Keeper
 from runreel_consumers.archive.log import Log
 from runreel_consumers.archive.reader import Reader
@@ -103,6 +104,7 @@ def _structure(folder: Path, rows: int) -> float:
 
 def run() -> list[dict[str, Any]]:
     """Rows of {what, value, unit}."""
+    serving.prepare()
     with tempfile.TemporaryDirectory() as scratch:
         events = few_words(100_000)
         single = len(events) / _seconds(events, Path(scratch) / "events")

@@ -1,14 +1,22 @@
-"""What charts and graphs cost: a series of 10^7 points, a graph of 5,000 steps."""
+"""What charts and graphs cost: a series of 10^7 points, live and stored, a graph of 5,000 steps."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runreel_server.charts import Tiles, series_json
+from runreel_consumers.archive import points
+from runreel_consumers.archive.objects import Manifest, Objects
+from runreel_consumers.archive.points import PointColumns
+from runreel_consumers.archive.stored_points import FILE, LEVELS_FILE, SeriesWriter
+from runreel_consumers.archive.stored_series import Groups, StoredSeries
+from runreel_consumers.store import DirectoryStore
+from runreel_server.charts import StoredTiles, Tiles, series_json
 from runreel_server.graph import Step, layout
 
 _POINTS = 10_000_000
@@ -28,14 +36,18 @@ def _milliseconds(work: Callable[[], Any], times: int = 1) -> float:
 
 def run() -> list[dict[str, Any]]:
     """Measure, and answer rows of `{what, value, unit}`."""
-    return [{"what": what, "value": value, "unit": unit} for what, value, unit in (*_charts(), *_graphs())]
+    return [{"what": what, "value": value, "unit": unit} for what, value, unit in (*_charts(), *_stored(), *_graphs())]
+
+
+def _walk() -> tuple[Any, Any, Any]:
+    """Indices, times and values of 10^7 points."""
+    random = np.random.default_rng(1)
+    moments = 1_795_338_000_000_000 + np.cumsum(random.integers(1, 2_000, _POINTS))
+    return np.arange(_POINTS), moments, np.cumsum(random.normal(size=_POINTS))
 
 
 def _charts() -> list[tuple[str, float, str]]:
-    random = np.random.default_rng(1)
-    at = np.arange(_POINTS)
-    moments = 1_795_338_000_000_000 + np.cumsum(random.integers(1, 2_000, _POINTS))
-    values = np.cumsum(random.normal(size=_POINTS))
+    at, moments, values = _walk()
     tiles = Tiles()
 
     def build() -> None:
@@ -68,10 +80,61 @@ def _charts() -> list[tuple[str, float, str]]:
         ("100 points more, 2 s late", _milliseconds(lambda: append(last - 2 * 10**6), 5), "ms"),
         ("100 points more, late by half of the series", _milliseconds(lambda: append(middle), 2), "ms"),
     ]
-    stored = tiles.to_bytes()
-    rows.append(("stored series: bytes a point", round(len(stored) / _POINTS, 1), "B"))
-    rows.append(("stored series: read and built", _milliseconds(lambda: Tiles.from_bytes(stored).columns), "ms"))
     return rows
+
+
+def _stored() -> list[tuple[str, float, str]]:
+    """A series in a run's own objects: as a server opens it, that has read nothing of it yet."""
+    at, moments, values = _walk()
+    part = PointColumns(
+        at=at.astype(float),
+        time=moments,
+        value=values,
+        valid=np.ones(_POINTS, np.bool_),
+        session=np.zeros(_POINTS, np.int32),
+        seq=at // 3_000,
+        row=(at % 3_000).astype(np.int32),
+        sessions=["5f0c2a9e4b7d4c1e8a6f3d2b1c0e9f77"],
+    )
+    middle, last = int(moments[_POINTS // 2]), float(_POINTS)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "run"
+        folder.mkdir()
+        begun = time.perf_counter()
+        with SeriesWriter(folder) as writer:
+            writer.write(("x", "loss"), part)
+        written = round((time.perf_counter() - begun) * 1e3)
+        store = DirectoryStore(place)
+        span = writer.spans[0]
+        objects = Objects(store, "run/", Manifest("r", "w", "0-0-0", {}, writer.spans, {}, []))
+        assert span.shape is not None
+
+        def opened() -> StoredTiles:
+            assert span.shape is not None
+            return StoredTiles(StoredSeries(Groups(store, 64 << 20), objects, span, span.shape))
+
+        def whole() -> None:
+            found = points.finish([objects.points(None)["x", "loss"]], {})
+            tiles = Tiles()
+            tiles.append(found.at, found.time, found.value, session=found.session, seq=found.seq, row=found.row)
+            series_json(tiles, width=_WIDTH)
+
+        def viewed(*view: Any, **more: Any) -> Callable[[], Any]:
+            return lambda: series_json(opened(), *view, **more)
+
+        sizes = {name: store.info(f"run/{name}").size / _POINTS for name in (FILE, LEVELS_FILE)}
+        here = opened()
+        return [
+            ("stored 10^7 points: written with their levels", written, "ms"),
+            ("stored 10^7 points: bytes a point", round(sizes[FILE], 1), "B"),
+            ("stored 10^7 points: bytes a point, levels", round(sizes[LEVELS_FILE], 1), "B"),
+            ("stored 10^7 points: opened from all points", _milliseconds(whole), "ms"),
+            ("stored 10^7 points: opened from levels", _milliseconds(viewed(width=_WIDTH), 3), "ms"),
+            ("stored 10^7 points: again", _milliseconds(lambda: series_json(here, width=_WIDTH), 5), "ms"),
+            ("stored 10^7 points: cut at a moment", _milliseconds(viewed(until=middle), 3), "ms"),
+            ("stored 10^7 points: zoomed to 10 %", _milliseconds(viewed("at", 0.31 * last, 0.41 * last), 3), "ms"),
+            ("stored 10^7 points: zoomed to 1 %", _milliseconds(viewed("at", 0.31 * last, 0.32 * last), 3), "ms"),
+        ]
 
 
 def _graphs() -> list[tuple[str, float, str]]:

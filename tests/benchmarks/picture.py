@@ -1,7 +1,8 @@
-"""Take docs/pictures/run.png anew: the demo's live page while it trains, 1440 x 900, light.
+"""Take docs/pictures anew: the demo's page while it trains: live and light, rewound and dark, and on a narrow screen.
 
-python tests/benchmarks/picture.py          starts a demo, takes the picture, ends it
-python tests/benchmarks/picture.py URL      takes it of a demo that runs there already
+python tests/benchmarks/picture.py          starts a demo, takes the pictures, ends it
+python tests/benchmarks/picture.py URL      takes them of a demo that runs there already
+python tests/benchmarks/picture.py home     takes those of home alone: with 10,000 runs of the catalog's form
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +24,20 @@ from native_stack.install import CHROMIUM  # noqa: E402
 from playwright.sync_api import expect, sync_playwright  # noqa: E402
 
 import commands  # noqa: E402
+import many_runs  # noqa: E402
 from chromium import FLAGS  # noqa: E402
 from runreel.hub import Hub  # noqa: E402
 from runreel.settings import Settings  # noqa: E402
+from serving import Server, listening  # noqa: E402
 from support import wait_for  # noqa: E402
 
-PICTURE = ROOT / "docs" / "pictures" / "run.png"
+PICTURES = ROOT / "docs" / "pictures"
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 MOST_BYTES = 400_000
+COLUMNS = "&".join(
+    f"column={name}"
+    for name in ("run", "experiment", "started", "took", "recent", "metric:train:auc", "events", "artifacts", "owner")
+)
 PATIENCE = 900.0
 
 
@@ -64,29 +73,65 @@ def answer(address: str) -> Any:
 
 
 def take(url: str) -> None:
-    """Wait for the training, and take the picture."""
+    """Wait for the training, and take the pictures."""
     run = wait_for(lambda: training(url), PATIENCE, every=0.5, what="the demo to train")
+    steps = answer(f"{url}/api/v1/runs/{run}")["steps"]
+    past = f"?at={steps['features']['started']}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", timezone_id="UTC")
-        page.goto(f"{url}/runs/{run}")
-        expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
-        expect(page.locator('.node[data-step="train"]').first).to_have_attribute("data-state", "RUNNING")
-        expect(page.locator('.chart[data-key$=":loss"] output').first).not_to_be_empty()
-        expect(page.locator("#log .log li").first).to_be_attached()
-        page.wait_for_timeout(1_500)  # the canvases are drawn in turns; nothing says that all have been
-        PICTURE.parent.mkdir(exist_ok=True)
-        page.screenshot(path=PICTURE)
+        for name, query, size, scheme in (
+            ("run.png", "", WIDE, "light"),
+            ("run-past.png", past, WIDE, "dark"),
+            ("run-narrow.png", "", NARROW, "light"),
+        ):
+            page = browser.new_page(viewport=size, color_scheme=scheme, timezone_id="UTC")
+            page.goto(f"{url}/runs/{run}{query}")
+            expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
+            expect(page.locator('.node[data-step="train"]').first).to_have_attribute(
+                "data-state", "PENDING" if query else "RUNNING"
+            )
+            expect(page.locator('.chart[data-key$=":loss"]').first).to_be_attached()
+            expect(page.locator("#log .log li").first).to_be_attached()
+            page.wait_for_timeout(1_500)  # the canvases are drawn in turns; nothing says that all have been
+            page.screenshot(path=PICTURES / name)
+            page.close()
         browser.close()
-    size = PICTURE.stat().st_size
-    if size > MOST_BYTES:
-        raise SystemExit(f"{PICTURE} takes {size:,} bytes, more than {MOST_BYTES:,}")
-    print(f"{PICTURE.relative_to(ROOT)}: {size:,} bytes")
+
+
+def take_home() -> None:
+    """Take the pictures of home."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        server = Server(Path(folder), port=22_500)
+        many_runs.store(server.store, many_runs.summaries(10_000, time.time_ns() // 1000, running=4, every=700))
+        listening(server.services, stack)
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        for name, size, scheme in (("home.png", WIDE, "light"), ("home-narrow.png", NARROW, "dark")):
+            page = browser.new_page(viewport=size, color_scheme=scheme, timezone_id="UTC")
+            page.goto(f"{server.services.url}/?{COLUMNS}")
+            expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
+            page.screenshot(path=PICTURES / name)
+            page.close()
+        browser.close()
+
+
+def told() -> None:
+    """Say what the pictures take, and refuse those that take too much."""
+    for picture in sorted(PICTURES.glob("*.png")):
+        size = picture.stat().st_size
+        if size > MOST_BYTES:
+            raise SystemExit(f"{picture} takes {size:,} bytes, more than {MOST_BYTES:,}")
+        print(f"{picture.relative_to(ROOT)}: {size:,} bytes")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    PICTURES.mkdir(exist_ok=True)
+    if sys.argv[1:] == ["home"]:
+        take_home()
+    elif len(sys.argv) > 1:
         take(sys.argv[1].rstrip("/"))
     else:
+        take_home()
         with demo() as address:
             take(address)
+    told()

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from native_stack.install import CHROMIUM
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+import commands
 from chromium import FLAGS, Watch
 from native import require
+from puppets import Puppet
+from tabs import Tabs
+
+PATIENCE = 30_000  # milliseconds that a page may take to be as expected: the machine may be busy
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, shared by the session."""
     require("chromium", CHROMIUM.exists())
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield launched
@@ -49,3 +56,32 @@ def new_page(browser: Browser, watch: Watch) -> Iterator[Callable[..., Page]]:
 def page(new_page: Callable[..., Page]) -> Page:
     """A page in a fresh context: no cookies, no storage, no cache of another test."""
     return new_page()
+
+
+@pytest.fixture
+def tabs(browser: Browser, watch: Watch) -> Iterator[Tabs]:
+    """A window whose tabs hide each other."""
+    made = Tabs(browser, watch)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a module's `runreel up` and its pipelines have their state."""
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture(scope="module")
+def machine(folder: Path) -> Iterator[commands.Up]:
+    """A running `runreel up`."""
+    with commands.up(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def puppet(machine: commands.Up, folder: Path) -> Iterator[Puppet]:
+    """A pipeline of one process, told what to do; it finds `up` by itself."""
+    made = Puppet(folder)
+    yield made
+    made.close()

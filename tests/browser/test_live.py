@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 import commands
-from chromium import Watch
+from chromium import GONE, Watch
 from puppets import Puppet
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -19,26 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 PATIENCE = 30_000  # milliseconds; the machine may be busy, and how fast it is, is the benchmark's matter
 GRAPH = '{"extract": [], "train": ["extract"], "publish": ["train"]}'
 START = f'run = runreel.start("nightly", experiment="first", params={{"rows": 5021}}, graph={GRAPH})'
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("newcomer")
-
-
-@pytest.fixture(scope="module")
-def machine(folder: Path) -> Iterator[commands.Up]:
-    """A running `runreel up`."""
-    with commands.up(folder) as running:
-        yield running
-
-
-@pytest.fixture
-def puppet(machine: commands.Up, folder: Path) -> Iterator[Puppet]:
-    """A pipeline of one process, told what to do; it finds `up` by itself."""
-    made = Puppet(folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -74,9 +54,34 @@ def test_a_run_appears_on_home_by_itself_and_leads_to_its_page(
     expect(link).to_be_visible(timeout=PATIENCE)
     link.click()
     reads(page, ".run-head h1 .state-word", "Running")
-    assert page.url == f"{machine.hub.url}/runs/{puppet.ask('run.id')}"
+    expect(page).to_have_url(f"{machine.hub.url}/runs/{puppet.ask('run.id')}")
     puppet.do("run.finish()")
     reads(page, ".run-head h1 .state-word", "Succeeded")
+
+
+def test_home_follows_a_run_until_it_fails(opened: Callable[[str], Page], puppet: Puppet) -> None:
+    """Its strip has a bar a step, its row says what is wrong, and when it has failed home says of what."""
+    page = opened("/")
+    puppet.do(START.replace("nightly", "followed"))
+    run = puppet.ask("run.id")
+    row = page.locator(f'.run-row[data-run="{run}"]')
+    expect(row).to_be_visible(timeout=PATIENCE)
+    strip = row.locator(".strip")
+    puppet.do('extract = run.step("extract")')
+    expect(strip.locator('[data-state="RUNNING"]')).to_have_count(1, timeout=PATIENCE)
+    puppet.do('extract.finish(); train = run.step("train")')
+    expect(strip.locator('[data-state="SUCCEEDED"]')).to_have_count(1, timeout=PATIENCE)
+    expect(row.locator("b.num")).to_have_text("33 %", timeout=PATIENCE)
+    puppet.do('train.finish("FAILED", error="no rows")')
+    expect(row).to_contain_text("1 step failed", timeout=PATIENCE)
+    expect(strip.locator('[data-state="FAILED"]')).to_have_count(1)
+    expect(row.locator("b.num")).to_have_text("33 %")
+    puppet.do('run.finish("FAILED")')
+    failed = page.locator(f'[data-failed="{run}"]')
+    expect(failed).to_contain_text("train", timeout=PATIENCE)
+    expect(failed).to_contain_text("no rows")
+    expect(row).to_have_count(0)
+    expect(page.locator(f'tr[data-run="{run}"]')).to_be_visible()
 
 
 def test_all_that_a_step_says_changes_its_page_without_a_reload(opened: Callable[[str], Page], puppet: Puppet) -> None:
@@ -135,7 +140,7 @@ def test_artifacts_are_looked_into(opened: Callable[[str], Page], puppet: Puppet
 def test_after_ctrl_c_up_finds_the_run_again_and_the_open_page_goes_on(
     opened: Callable[[str], Page], puppet: Puppet, machine: commands.Up, folder: Path, watch: Watch
 ) -> None:
-    watch.allow("ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_NETWORK")
+    watch.allow(GONE)
     puppet.do(START)
     puppet.do('step = run.step("extract", total=2); step.progress(1)')
     run = puppet.ask("run.flush(60) and run.id")

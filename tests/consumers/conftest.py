@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +18,10 @@ from minio import Minio
 from runreel.errors import RunreelError
 from runreel_consumers.store.minio import MinioStore
 from support import wait_for
+
+#: Becomes the command, and is killed with its parent (PR_SET_PDEATHSIG): no server outlives killed tests. Done in a
+#: process of its own, as what runs between fork and exec of a process with threads may crash.
+DIE_WITH_PARENT = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,6 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no server outlives killed tests
 
 
 def _answers(store: MinioStore) -> bool:
@@ -74,14 +73,14 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
         "volume.max": 20,
         **ports,
     }
-    command = [str(Path(sysconfig.get_path("scripts")) / "weed"), "-logtostderr=true", "server", "-filer", "-s3"]
+    weed = [str(Path(sysconfig.get_path("scripts")) / "weed"), "-logtostderr=true", "server", "-filer", "-s3"]
+    command = [sys.executable, "-c", DIE_WITH_PARENT, *weed]
     with (
         open(folder / "log", "wb") as log,
         subprocess.Popen(
             [*command, *(f"-{name}={value}" for name, value in options.items())],
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
         ) as process,
     ):
         try:

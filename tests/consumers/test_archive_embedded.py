@@ -102,6 +102,16 @@ def test_a_run_that_has_ended_gets_its_own_objects_and_is_told(hub: Hub) -> None
     assert [row.event for row in reader_of(hub).structure(speaker.run)] == said
 
 
+def test_a_session_that_ends_is_stored_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process waits for that; what goes on is gathered."""
+    monkeypatch.setattr("runreel_consumers.consume.EMBEDDED_SECONDS", 3_600)
+    speaker, other = Speaker(), Speaker()
+    with running(make("archive", settings(flush_seconds=3_600), hub)):
+        produce(hub.kafka, TOPIC, other.mixture(10))
+        produce(hub.kafka, TOPIC, whole_run(speaker, []))
+        wait_for(lambda: acknowledged(Path(hub.acks), speaker.session) == speaker.seq - 1)
+
+
 EMITTER = """
 import secrets, sys
 from pathlib import Path

@@ -118,7 +118,7 @@ def test_an_artifact_whose_end_never_comes_is_marked_incomplete_with_what_there_
     assert consumer.sink.finisher.scan() == ["aid"]
     consumer.sink.finisher.settle("aid")
     (event,) = events
-    assert payload(event).failed == "incomplete: its end never came"
+    assert (payload(event).failed, payload(event).incomplete) == ("its end never came", True)
     assert event.time == messages[0].timestamp()[1] * 1000 + int(GRACE * 1e6)
     assert content_of(store, "aid") == CONTENT[: 3 * SIZE]
     info = read_info(store, "aid")
@@ -150,7 +150,7 @@ def test_chunks_that_are_missing_before_the_end_are_named_and_heal_later(
     assert events == []
     age(store)
     consumer.sink.finisher.settle("aid")
-    assert payload(events[0]).failed == "incomplete: of 10 chunks, chunk 6 never came"
+    assert payload(events[0]).failed == "of 10 chunks, chunk 6 never came"
     consumer.take(*messages[6:-1])
     consumer.finish()
     assert content_of(store, "aid") == CONTENT

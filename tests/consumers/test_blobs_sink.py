@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +16,10 @@ from runreel.codec import payload
 from runreel.deadline import Deadline
 from runreel.errors import NotReachable
 from runreel.events import ArtifactStored, Event
-from runreel_consumers.blobs import open_artifact, read_info
+from runreel_consumers.blobs import open_artifact, read_info, sink
 from runreel_consumers.loop import Place
 from runreel_consumers.store import DirectoryStore, Store
+from support import wait_for
 
 CONTENT = random.Random(1).randbytes(5 * SIZE + 123)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -199,7 +201,7 @@ def test_a_wrong_size_fails_with_the_reason(consumer: Consumer, events: list[Eve
     topic = Topic()
     consumer.take(*topic.artifact("aid", CONTENT)[:-1], topic.end("aid", CONTENT[:-1]))
     consumer.finish()
-    assert said(events)[0].failed == f"failed: {len(CONTENT)} bytes came, {len(CONTENT) - 1} were declared"
+    assert said(events)[0].failed == f"{len(CONTENT)} bytes came, {len(CONTENT) - 1} were declared"
 
 
 def test_what_failed_may_be_sent_anew(store: Store, consumer: Consumer, events: list[Event]) -> None:
@@ -255,8 +257,13 @@ def test_a_partition_that_goes_takes_along_what_is_held_of_it(store: Store, cons
     assert {key.split("/")[1] for key in keys(store, "staging/")} == {"kept"}
 
 
+@pytest.mark.parametrize("ahead", [SIZE, sink.AHEAD])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_store_that_breaks_during_a_flush_loses_nothing(tmp_path: Path, events: list[Event], after: bool) -> None:
+def test_a_store_that_breaks_during_a_flush_loses_nothing(
+    tmp_path: Path, events: list[Event], after: bool, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one that breaks while pieces are staged ahead of the flush."""
+    monkeypatch.setattr(sink, "AHEAD", ahead)
     for at in range(1, 7):  # two artifacts: about, piece and end of each
         store = DirectoryStore(tmp_path / f"store-{at}")
         breaking = Breaking(store, at, NotReachable, after=after)
@@ -285,6 +292,21 @@ def test_a_flush_past_its_deadline_says_so_and_goes_on_later(store: Store, consu
     assert content_of(store, "aid") == CONTENT
 
 
+def test_large_artifacts_are_staged_while_more_of_them_is_taken(
+    store: Store, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "AHEAD", 2 * SIZE)
+    messages = Topic().artifact("aid", CONTENT)
+    consumer.sink.add(PLACE, messages[:5])
+    assert consumer.sink.held == SIZE
+    wait_for(lambda: len(keys(store, "staging/aid/0")) == 2)
+    assert keys(store, "staging/aid/0") == ["staging/aid/0000000000-0000000001", "staging/aid/0000000002-0000000003"]
+    consumer.take(*messages[3:])
+    consumer.finish()
+    assert consumer.sink.counts["repeated"] == 2
+    assert content_of(store, "aid") == CONTENT
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_with_any_repeats_over_any_consumers_gives_the_same(
@@ -298,11 +320,13 @@ def test_any_order_with_any_repeats_over_any_consumers_gives_the_same(
     repeats = data.draw(st.lists(st.sampled_from(messages), max_size=10))
     order = data.draw(st.permutations(messages + repeats))
     events: list[Event] = []
+    ahead = data.draw(st.sampled_from((SIZE, 2 * SIZE, sink.AHEAD)))
     # Two consumers that both believe to hold the partition: one of them was frozen for a while.
     consumers = [Consumer(store, events), Consumer(store, events)]
     for message in order:
         consumer = data.draw(st.sampled_from(consumers))
-        consumer.sink.add(PLACE, [message])
+        with patch.object(sink, "AHEAD", ahead):
+            consumer.sink.add(PLACE, [message])
         if data.draw(st.booleans()):
             consumer.sink.flush(Deadline(10))
             consumer.finish()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from archiving import START, Kept, Letters, Speaker, settings
+from archiving import START, Kept, Speaker
+from cataloging import PLACE, Archive, archive, impatient
 from runreel import codec
 from runreel.deadline import Deadline
 from runreel.errors import NotReachable
@@ -17,6 +17,8 @@ from runreel.events import (
     CONFLICT,
     GRAPH,
     HEARTBEAT,
+    LOGS,
+    PROGRESS,
     RUN_FINISHED,
     RUN_STARTED,
     SESSION_CLOSED,
@@ -29,6 +31,8 @@ from runreel.events import (
     Graph,
     GraphStep,
     Heartbeat,
+    Logs,
+    Progress,
     RunFinished,
     RunStarted,
     SessionClosed,
@@ -36,88 +40,19 @@ from runreel.events import (
     StepFinished,
     StepStarted,
 )
-from runreel_consumers.archive.keeper import Keeper
 from runreel_consumers.archive.keyframes import Keyframes
-from runreel_consumers.archive.log import Log
 from runreel_consumers.archive.objects import RunObjects
-from runreel_consumers.archive.sink import ArchiveSink
+from runreel_consumers.archive.positions import Position
 from runreel_consumers.catalog import follower
-from runreel_consumers.catalog.days import days, read
-from runreel_consumers.catalog.follower import Catalog
+from runreel_consumers.catalog.live import Live
 from runreel_consumers.catalog.pipelines import durations
 from runreel_consumers.catalog.rebuild import CACHES, rebuild
-from runreel_consumers.loop import Place
-from runreel_consumers.store import DirectoryStore
+from runreel_consumers.catalog.summary import summary
 from support import wait_for
 
+__all__ = ["archive", "impatient"]
+
 SECOND = 1_000_000
-PLACE = Place("runreel.events", 0, "one")
-
-
-class Archive:
-    """An archive with its catalog, without a Kafka: what the catalog sends comes back as the next messages."""
-
-    def __init__(self, store: DirectoryStore) -> None:
-        self.store, self.now, self.offset = store, START, 0
-        self.letters = Letters()
-        self._begin()
-
-    def _begin(self) -> None:
-        log = Log(self.store)
-        self.catalog = Catalog(settings(), log, self.letters, Keeper(log), lambda: self.now)  # type: ignore[arg-type]
-        self.sink = ArchiveSink(settings(), self.store, self.letters, [self.catalog])  # type: ignore[arg-type]
-        self.sink.opened(PLACE, 1, self.offset)
-        self.sink.tick()
-
-    def take(self, *events: Event) -> None:
-        """Messages come, are flushed, and the clock ticks."""
-        messages = [
-            Kept(codec.encode(event), self.offset + i, received=(self.now + i) // 1000)
-            for i, event in enumerate(events)
-        ]
-        if messages:
-            self.sink.add(PLACE, messages)
-            self.offset += len(messages)
-        self.sink.flush(Deadline(30))
-        self.sink.tick()
-
-    def said(self, kind: str) -> list[Event]:
-        """The events of a type that the catalog has sent."""
-        sent = [codec.decode(one["value"]) for one in self.letters.sent if one["topic"] == "runreel.events"]
-        return [event for event in sent if event.type == kind]
-
-    def told(self) -> dict[str, dict[str, Any]]:
-        """The newest notification of each run."""
-        sent = [msgspec.json.decode(one["value"]) for one in self.letters.sent if one["topic"] == "runreel.runs"]
-        return {summary["id"]: summary for summary in sent}
-
-    def stored(self) -> dict[str, dict[str, Any]]:
-        """The summaries in the stored catalog."""
-        return {one["id"]: one for info in days(self.store) for one in read(self.store.get(info.key))}
-
-    def end(self) -> None:
-        """Leave in good order."""
-        self.sink.forget([PLACE], ours=True)
-        self.sink.close(Deadline(30))
-
-    def die(self) -> None:
-        """Leave in none, and come back."""
-        self.sink.close(Deadline(30))
-        self.letters = Letters()
-        self._begin()
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TELL_SECONDS", "KEEP_SECONDS", "FILE_SECONDS", "SETTLE_SECONDS", "SETTLE_INCOMPLETE"):
-        monkeypatch.setattr(follower, name, 0.0)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    archive = Archive(DirectoryStore(tmp_path))
-    yield archive
-    archive.end()
 
 
 def whole(speaker: Speaker, pipeline: str = "p", state: str = "SUCCEEDED", steps: int = 3) -> list[Event]:
@@ -150,10 +85,41 @@ def test_a_summary_is_told_and_stored_alike(archive: Archive) -> None:
     assert summary == archive.stored()[speaker.run]
     assert (summary["state"], summary["pipeline"], summary["complete"]) == ("FAILED", "p", True)
     assert summary["steps"] == {"total": 3, "SUCCEEDED": 2, "FAILED": 1}
-    assert summary["failing"] == {"step": "s1", "line": "no"}
+    failed = summary["failing"]
+    assert (failed["step"], failed["line"]) == ("s1", "no")
+    assert summary["started"] < failed["finished"] < summary["finished"]
     assert summary["metrics"] == {"train:loss": 4.5}
     assert summary["params"] == {"p": 3}
     assert [bar["step"] for bar in summary["bars"]] == ["s0", "s1", "s2"]
+
+
+def test_a_bar_has_the_progress_of_a_step_that_goes_on(archive: Archive) -> None:
+    speaker = Speaker()
+    archive.take(
+        speaker.say(STEP_STARTED, StepStarted(), "train", "e" * 16),
+        speaker.say(PROGRESS, Progress(time=[START], done=[3], total=12), "train", "e" * 16),
+        speaker.say(STEP_STARTED, StepStarted(), "wait", "f" * 16),
+        speaker.say(PROGRESS, Progress(time=[START], done=[3]), "wait", "f" * 16),
+    )
+    train, wait = archive.told()[speaker.run]["bars"]
+    assert train["progress"] == {"done": 3, "total": 12}
+    assert "progress" not in wait
+    archive.take(speaker.say(STEP_FINISHED, StepFinished(state="SUCCEEDED"), "train", "e" * 16))
+    assert "progress" not in archive.told()[speaker.run]["bars"][0]
+
+
+def test_a_bar_tells_what_a_skipped_step_needs(archive: Archive) -> None:
+    """By it a list tells apart what a branch passed over, and what came to nothing because another step failed."""
+    speaker = Speaker()
+    archive.take(
+        speaker.say(STEP_STARTED, StepStarted(), "get", "e" * 16),
+        speaker.say(STEP_FINISHED, StepFinished(state="FAILED"), "get", "e" * 16),
+        speaker.say(STEP_STARTED, StepStarted(parents=["get"]), "tell", "f" * 16),
+        speaker.say(STEP_FINISHED, StepFinished(state="SKIPPED"), "tell", "f" * 16),
+    )
+    get, tell = archive.told()[speaker.run]["bars"]
+    assert "parents" not in get
+    assert tell["parents"] == ["get"]
 
 
 def test_a_summary_is_bounded_however_large_the_run(archive: Archive) -> None:
@@ -348,10 +314,10 @@ def test_copies_of_what_a_run_said_leave_it_put_away(archive: Archive) -> None:
     before = objects.find(speaker.run)
     archive.letters.sent.clear()
     archive.take(*life[3:9])
-    archive.take()
+    assert list(Keyframes(archive.store).runs()) == [speaker.run]  # until it is known that they are copies
+    wait_for(lambda: archive.take() or not list(Keyframes(archive.store).runs()))
     assert before is not None
     assert objects.find(speaker.run).folder == before.folder
-    assert list(Keyframes(archive.store).runs()) == []
     assert archive.told() == {}
 
 
@@ -397,3 +363,21 @@ def test_a_change_is_told_though_the_store_failed_in_the_middle_of_its_batch(
     archive.take()
     assert archive.told()[first.run]["state"] == "SUCCEEDED"
     assert archive.stored()[first.run]["state"] == "SUCCEEDED"
+
+
+def test_of_a_traceback_a_summary_keeps_the_point() -> None:
+    """What is cut off is its end, and with it what went wrong: the last line alone was worth keeping."""
+    speaker = Speaker()
+    traceback = "Traceback (most recent call last):\n" + "  File 'x.py', line 1\n" * 100 + "KeyError: 'wind_gust'\n"
+    live = Live(speaker.run, "runreel.events")
+    for offset, event in enumerate(
+        (
+            speaker.say(SESSION_OPENED, SessionOpened(role="owner", host="h")),
+            speaker.say(RUN_STARTED, RunStarted(pipeline="p")),
+            speaker.say(STEP_STARTED, StepStarted(), "weather", "x"),
+            speaker.say(LOGS, Logs(time=[speaker.time], level=["ERROR"], text=[traceback]), "weather", "x"),
+            speaker.say(STEP_FINISHED, StepFinished(state="FAILED"), "weather", "x"),
+        )
+    ):
+        live.apply(event, event.time, Position(0, 0, offset))
+    assert summary(live)["failing"]["line"] == "KeyError: 'wind_gust'"

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from archiving import Kept, Letters, Speaker, settings
 from runreel import codec
 from runreel.errors import NotReachable
+from runreel_consumers import brokers
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.archive.sink import ArchiveSink
 from runreel_consumers.loop import Loop, Place
@@ -39,7 +40,10 @@ class Broker:
         self.assigned = {place.partition: place.offset for place in places}
 
 
-def test_a_topic_made_again_whose_partitions_come_one_by_one_is_read_from_its_beginning(tmp_path: Path) -> None:
+def test_a_topic_made_again_whose_partitions_come_one_by_one_is_read_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brokers, "ANSWER_SECONDS", 0.3)
     store, broker, identities = DirectoryStore(tmp_path), Broker(), {TOPIC: "one"}
     sink = ArchiveSink(settings(), store, Letters())  # type: ignore[arg-type]
     known = SimpleNamespace(of=lambda topics: dict(identities))

@@ -4,21 +4,21 @@ objects are made."""
 from __future__ import annotations
 
 import random
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from archiving import START, Speaker, store_events
+from archiving import START, Speaker, make_objects, store_events
 from runreel import codec, ids
-from runreel.events import LOGS, METRICS, PARAMS, Event, Logs, Metrics
-from runreel_consumers.archive.log import Log
+from runreel.errors import NotFound
+from runreel.events import LOGS, METRICS, PARAMS, Event, Metrics
+from runreel_consumers.archive.density import Buckets, Of
+from runreel_consumers.archive.lines import Span
+from runreel_consumers.archive.log import Log, Piece
+from runreel_consumers.archive.matching import Match
 from runreel_consumers.archive.objects import RunObjects
 from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.reader import Reader
@@ -28,10 +28,6 @@ from runreel_consumers.store import DirectoryStore
 @pytest.fixture
 def store(tmp_path: Path) -> DirectoryStore:
     return DirectoryStore(tmp_path)
-
-
-def make_objects(store: DirectoryStore, run: str, upto: int) -> None:
-    RunObjects(store).make(Log(store), run, "default", Position(0, 0, upto), b"state", b"{}")
 
 
 def test_rows_come_in_the_order_of_their_stamps_however_late_they_came(store: DirectoryStore) -> None:
@@ -45,6 +41,27 @@ def test_rows_come_in_the_order_of_their_stamps_however_late_they_came(store: Di
         said, key=lambda event: (event.time, event.session, event.seq)
     )
     assert [row.event.type for row in Reader(store).rows(speaker.run, frozenset({LOGS}))] == [LOGS] * 26
+    heard = {event.id: received for event, received in Reader(store).heard(speaker.run)}
+    assert heard == {row.event.id: row.received for row in Reader(store).rows(speaker.run)}
+    assert [event.type for event, _ in Reader(store).heard(speaker.run, frozenset({LOGS}))] == [LOGS] * 26
+
+
+def test_all_is_heard_though_segments_are_merged_away_meanwhile(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, read = Speaker(), Log.table
+    said = speaker.mixture(40)
+    store_events(store, said, each=9)
+    gone = [NotFound("merged away"), None, NotFound("merged away"), None]
+
+    def table(log: Log, piece: Piece, kinds: Any, columns: Any = None) -> Any:
+        if columns is None and gone and (trouble := gone.pop()):
+            raise trouble
+        return read(log, piece, kinds, columns)
+
+    monkeypatch.setattr(Log, "table", table)
+    assert {event.id for event, _ in Reader(store).heard(speaker.run)} == {event.id for event in said}
+    assert not gone
 
 
 def test_structure_leaves_streams_out_and_runs_apart(store: DirectoryStore) -> None:
@@ -72,6 +89,7 @@ def test_of_two_contents_of_a_seq_the_same_one_counts_whichever_came_first(
     store_events(store, [*(reversed(pair) if swapped else pair), pair[0]], each=1)
     assert [row.event for row in Reader(store).structure(speaker.run)] == [kept]
     assert [row.event for row in Reader(store).rows(speaker.run)] == [kept]
+    assert [event for event, _ in Reader(store).heard(speaker.run)] == [kept]
 
 
 def test_points_are_columns_in_stamp_order_with_what_was_not_said_counted(store: DirectoryStore) -> None:
@@ -107,62 +125,7 @@ def test_data_that_are_not_what_their_type_says_are_kept_and_count_for_nothing(s
     reader = Reader(store)
     assert [row.event for row in reader.rows(speaker.run)] == [*bad, good]
     assert reader.points(speaker.run) == {}
-    assert [line.text for line in reader.lines(speaker.run).lines] == ["b"]
-
-
-def slices(reader: Reader, run: str, *, back: bool, **filters: Any) -> list[str]:
-    """All lines of a run, slice by slice."""
-    texts: list[str] = []
-    found = reader.lines(run, **filters) if back else reader.lines(run, after="0--0-0", **filters)
-    while True:
-        chunk = [line.text for line in found.lines]
-        texts = chunk + texts if back else texts + chunk
-        if back:
-            if found.before is None:
-                return texts
-            found = reader.lines(run, before=found.before, **filters)
-        else:
-            if not found.scanned:
-                return texts
-            found = reader.lines(run, after=found.after, **filters)
-
-
-@given(
-    batches=st.lists(
-        st.tuples(st.integers(0, 1), st.lists(st.integers(0, 40), min_size=1, max_size=6)), min_size=1, max_size=25
-    ),
-    each=st.integers(1, 9),
-    limit=st.integers(1, 30),
-    scan=st.integers(1, 40),
-    objects=st.booleans(),
-)
-@hypothesis_settings(deadline=None, max_examples=40)
-def test_slices_in_both_directions_make_up_the_log(
-    batches: list[tuple[int, list[int]]], each: int, limit: int, scan: int, objects: bool
-) -> None:
-    """Batches overlap in time, sessions interleave, slices and scans are of any size."""
-    speakers = [Speaker()]
-    speakers.append(Speaker(speakers[0].run))
-    said, expected = [], []
-    for number, (who, moments) in enumerate(batches):
-        speaker = speakers[who]
-        times = [START + moment for moment in sorted(moments)]
-        texts = [f"{number}.{row}" for row in range(len(times))]
-        event = speaker.say(LOGS, Logs(time=times, level=["INFO"] * len(times), text=texts))
-        said.append(msgspec.structs.replace(event, time=times[-1]))
-        expected += [
-            ((when, speaker.session, event.seq, row), text)
-            for row, (when, text) in enumerate(zip(times, texts, strict=True))
-        ]
-    whole = [text for _, text in sorted(expected)]
-    with tempfile.TemporaryDirectory() as folder:
-        store = DirectoryStore(Path(folder))
-        store_events(store, said, each=each)
-        if objects:
-            make_objects(store, speakers[0].run, len(said) // 2)
-        reader = Reader(store)
-        assert slices(reader, speakers[0].run, back=True, limit=limit, scan=scan) == whole
-        assert slices(reader, speakers[0].run, back=False, limit=limit, scan=scan) == whole
+    assert [line.text for line in reader.lines(speaker.run, Span()).lines] == ["b"]
 
 
 def test_lines_are_filtered_by_step_level_text_and_moment(store: DirectoryStore) -> None:
@@ -175,24 +138,28 @@ def test_lines_are_filtered_by_step_level_text_and_moment(store: DirectoryStore)
     store_events(store, said)
     for again in range(2):
         reader = Reader(store)
-        assert [line.text for line in reader.lines(speaker.run, steps=frozenset({"a"})).lines] == [
-            "Alpha",
-            "beta",
-            "delta alpha",
-        ]
-        assert reader.lines(speaker.run, steps=frozenset({"a"})).total == 3
-        assert [line.text for line in reader.lines(speaker.run, levels=frozenset({"ERROR"})).lines] == ["gamma"]
-        found = reader.lines(speaker.run, q="ALPHA")
+
+        def texts(
+            match: Match | None = None, reader: Reader = reader, until: int | None = None, **where: Any
+        ) -> list[str]:
+            return [line.text for line in reader.lines(speaker.run, Span(until=until), match, **where).lines]
+
+        assert texts(steps=frozenset({"a"})) == ["Alpha", "beta", "delta alpha"]
+        assert texts(steps=frozenset({"a", None})) == ["Alpha", "beta", "delta alpha"]
+        assert texts(Match(frozenset({"ERROR"}))) == ["gamma"]
+        assert texts(Match(frozenset({"ERROR"})), steps=frozenset({"a"})) == []
+        found = reader.lines(speaker.run, Span(), Match(q="ALPHA"))
         assert ([line.text for line in found.lines], found.hits, found.scanned) == (["Alpha", "delta alpha"], 2, 4)
-        moment = said[1].time
-        assert [line.text for line in reader.lines(speaker.run, until=moment).lines] == ["Alpha", "beta", "gamma"]
+        assert texts(Match(regex="^[a-z]+ta")) == ["beta", "delta alpha"]
+        assert texts(Match(regex="a$", q="l")) == ["Alpha", "delta alpha"]
+        assert texts(until=said[1].time) == ["Alpha", "beta", "gamma"]
         if not again:
             make_objects(store, speaker.run, 2)
 
 
 def test_a_cursor_that_is_none_is_refused(store: DirectoryStore) -> None:
     with pytest.raises(ValueError, match="cursor 'x' is none"):
-        Reader(store).lines(ids.new_run(), after="x")
+        Reader(store).lines(ids.new_run(), Span(after="x"))
 
 
 def answers(reader: Reader, run: str) -> dict[str, Any]:
@@ -208,7 +175,7 @@ def answers(reader: Reader, run: str) -> dict[str, Any]:
             for key, columns in sorted(points.items())
         },
         "sessions": {key: [columns.sessions[i] for i in columns.session] for key, columns in sorted(points.items())},
-        "lines": [msgspec.structs.asdict(line) for line in reader.lines(run, limit=10_000).lines],
+        "lines": [msgspec.structs.asdict(line) for line in reader.lines(run, Span(limit=10_000)).lines],
     }
 
 
@@ -256,26 +223,30 @@ def test_only_what_lies_beyond_a_position_is_read_when_asked(store: DirectorySto
     assert reader.structure(speaker.run, beyond=Position(1, 0, 0)) == []
 
 
-def test_moments_are_counted_by_events_lines_and_errors_in_all_steps_or_some(store: DirectoryStore) -> None:
+@pytest.mark.parametrize("each", [0, 2])
+def test_lines_and_errors_are_counted_in_buckets_of_time(store: DirectoryStore, each: int) -> None:
     speaker = Speaker()
     said = [
         speaker.param(1),
         speaker.lines("a", "b", step="x"),
         speaker.lines("c", step="x/y", level="ERROR"),
-        speaker.points("loss", [1.0, 2.0], step="x"),
+        speaker.lines('says "ERROR"', step="x/y"),
         speaker.lines("d", "e", "f", step="z", level="Critical"),
+        msgspec.structs.replace(speaker.lines("g"), data=b'{"time":[],"level":[],"text":[]}'),
     ]
-    store_events(store, [*said, said[1], said[0]], each=2)
+    store_events(store, [*said, said[2]], each=each)
     start, end = said[0].time, said[-1].time
+
+    def counts(of: Of, *, width: int = 5, **rest: Any) -> list[int]:
+        found: list[int] = reader.line_counts(speaker.run, of, Buckets(start, end, width), **rest).tolist()
+        return found
+
     for again in range(2):
         reader = Reader(store)
-        events, lines, errors = (reader.moments(speaker.run, of) for of in ("events", "lines", "errors"))
-        assert events.counts(start, end, 4).tolist() == [1, 1, 1, 2]
-        assert lines.counts(start, end, 4).tolist() == [1, 1, 1, 3]
-        assert lines.counts(start, end, 4, ["x"]).tolist() == [1, 1, 1, 0]
-        assert errors.counts(start, end, 1).tolist() == [4]
-        assert errors.counts(start, end, 2, ["x/y", "q"]).tolist() == [0, 1]
-        moved = reader.moments(speaker.run, "lines", offsets={speaker.session: 7})
-        assert (moved.time - lines.time).tolist() == [7] * 6
+        for _ in range(2):  # the second time from memory
+            assert counts("lines") == [1, 1, 1, 3, 1]
+            assert counts("errors") == [0, 0, 1, 2, 1]
+        late = {speaker.session: 1 + end - said[4].time}
+        assert sum(counts("errors", offsets=late)) == 3
         if not again:
-            make_objects(store, speaker.run, 2)
+            make_objects(store, speaker.run, 3)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from runreel.errors import CodecError, NotFound
 from runreel.events import (
     CONFLICT,
     LOSS,
+    PARAMS,
     RUN_STARTED,
     SESSION_CLOSED,
     SESSION_OFFSET,
@@ -31,12 +31,23 @@ from runreel.events import (
 )
 from runreel.ids import derived_session
 from runreel.state import fold
+from runreel.state.intervals import Intervals, add
 from runreel_consumers.archive.reader import Reader
-from runreel_consumers.replay import Renewal, paced, part
+from runreel_consumers.replay import Renewal, in_turn, part
 from runreel_consumers.store import DirectoryStore
 from runreel_consumers.transfer import export, load
 
 SECOND = 1_000_000
+
+
+def said_by(events: Iterable[Event]) -> dict[str, Intervals]:
+    """The seqs of each session."""
+    said: dict[str, Intervals] = {}
+    for event in events:
+        assert event.session is not None
+        assert event.seq is not None
+        add(said.setdefault(event.session, []), event.seq)
+    return said
 
 
 def whole(speaker: Speaker, count: int = 12) -> list[Event]:
@@ -46,39 +57,6 @@ def whole(speaker: Speaker, count: int = 12) -> list[Event]:
         *speaker.mixture(count),
         speaker.say(SESSION_CLOSED, SessionClosed(last=speaker.seq)),
     ]
-
-
-def test_events_come_at_the_runs_pace_or_faster() -> None:
-    speaker = Speaker()
-    said = []
-    for _ in range(3):
-        speaker.time += SECOND // 10
-        said.append(speaker.param(1))
-    begin = time.monotonic()
-    assert list(paced(said, speed=1.0)) == said
-    slow = time.monotonic() - begin
-    begin = time.monotonic()
-    assert list(paced(said, speed=float("inf"))) == said
-    fast = time.monotonic() - begin
-    assert slow >= 0.2
-    assert fast < slow
-
-
-def test_a_replay_ends_when_told_to() -> None:
-    speaker = Speaker()
-    first = speaker.param(1)
-    speaker.time += 3600 * SECOND
-    stop = threading.Event()
-    replayed = paced([first, speaker.param(2)], stop=stop)
-    assert next(replayed) == first
-    stop.set()
-    assert list(replayed) == []
-
-
-@pytest.mark.parametrize("speed", [0, -1, float("nan")])
-def test_a_speed_that_is_none_is_refused(speed: float) -> None:
-    with pytest.raises(ValueError, match="write a number above 0, or max"):
-        list(paced([], speed=speed))
 
 
 def test_a_part_begins_with_all_structure_from_before_it() -> None:
@@ -96,7 +74,7 @@ def test_a_replayed_run_is_the_same_but_for_its_id_and_origin() -> None:
     said = [*whole(speaker), joined, *member.mixture(5)]
     renewal = Renewal(new, speaker.run)
     renewed = [renewal.renew(event) for event in said]
-    assert list(renewal.losses()) == []
+    assert list(renewal.losses(said_by(said))) == []
     assert {event.run for event in renewed} == {new}
     assert [event.seq for event in renewed] == [event.seq for event in said]
     assert {event.session for event in renewed} == {derived_session(new, s.session) for s in (speaker, member)}
@@ -123,11 +101,69 @@ def test_what_the_origin_lacks_is_told_as_a_loss() -> None:
     speaker, new = Speaker(), ids.new_run()
     said = whole(speaker)
     renewal = Renewal(new, speaker.run)
-    for event in said[:4] + said[7:]:
+    there = said[:4] + said[7:]
+    for event in there:
         renewal.renew(event)
-    (loss,) = renewal.losses()
+    (loss,) = renewal.losses(said_by(there))
     assert (loss.type, loss.run, loss.seq, loss.final) == (LOSS, new, 0, True)
     assert codec.payload(loss) == {"origin": 3}
+
+
+def test_of_a_part_only_what_is_missing_within_it_is_told_as_a_loss() -> None:
+    speaker = Speaker()
+    said = whole(speaker, 30)
+    there = [event for event in said if event.seq not in (3, 16, 17, 30)]
+    taken = [event for event in there if 10 <= (event.seq or 0) <= 25]
+    renewal = Renewal(ids.new_run(), speaker.run, whole=False)
+    for event in taken:
+        renewal.renew(event)
+    (loss,) = renewal.losses(said_by(there))
+    assert codec.payload(loss) == {"origin": 2}
+
+
+def test_a_replay_of_a_replay_tells_a_loss_once() -> None:
+    speaker, first, second = Speaker(), ids.new_run(), ids.new_run()
+    said = whole(speaker)
+    del said[4:7]
+    once = Renewal(first, speaker.run)
+    replayed = [once.renew(event) for event in said]
+    replayed += once.losses(said_by(said))
+    twice = Renewal(second, first)
+    again = [twice.renew(event) for event in replayed]
+    assert list(twice.losses(said_by(replayed))) == []
+    views = [fold(events).view() for events in (replayed, again)]
+    assert [view["losses"] for view in views] == [{"origin": 3}, {"origin": 3}]
+    assert [[(gap["from"], gap["to"]) for gap in view["missing"]] for view in views] == [[(4, 6)], [(4, 6)]]
+    assert views[1]["origin"] == {"run": first, "first": speaker.run}
+
+
+def test_what_is_not_known_here_is_told_again_too() -> None:
+    speaker = Speaker()
+    event = speaker.say("runreel.metrics", {"name": "x", "time": [START], "value": [1], "later": {"a": 1}}, "train")
+    renewed = Renewal(ids.new_run(), speaker.run, shift=SECOND).renew(event)
+    assert renewed.data == b'{"name":"x","time":[%d],"value":[1],"later":{"a":1}}' % (START + SECOND)
+    broken = msgspec.structs.replace(event, data=b'{"time":"then"}')
+    assert Renewal(ids.new_run(), speaker.run, shift=SECOND).renew(broken).data == broken.data
+
+
+def test_an_execution_that_several_join_follows_from_the_new_run() -> None:
+    speaker, new = Speaker(), ids.new_run()
+    joined = ids.joined_execution(speaker.run, "train")
+    renewal = Renewal(new, speaker.run)
+    said = [speaker.say(PARAMS, {"a": 1}, "train", execution) for execution in (joined, "own")]
+    assert [renewal.renew(event).execution for event in said] == [ids.joined_execution(new, "train"), "own"]
+
+
+def test_a_session_speaks_in_the_order_of_its_seqs() -> None:
+    """A batch of points is stamped by its last row, and may come after what was said later."""
+    one, other = Speaker(), Speaker()
+    first, second, third = one.param(0), one.param(1), one.param(2)
+    late = msgspec.structs.replace(second, time=third.time + SECOND)
+    between = other.param(9)
+    told = list(in_turn([first, third, between, late], {one.session: [0, 2], other.session: [0, 0]}))
+    assert told == [first, between, late, third]
+    gap = list(in_turn([first, third, between], {one.session: [0, 0, 2, 2], other.session: [0, 0]}))
+    assert gap == [first, third, between]
 
 
 def test_a_part_is_counted_anew_without_gaps_and_times_shift_in_rows_too() -> None:
@@ -142,7 +178,7 @@ def test_a_part_is_counted_anew_without_gaps_and_times_shift_in_rows_too() -> No
     for old, again in zip(taken, renewed, strict=True):
         if old.type in STREAMS:
             assert codec.payload(again).time == [when + SECOND for when in codec.payload(old).time]
-    assert list(renewal.losses()) == []
+    assert list(renewal.losses(said_by(said))) == []
     assert fold(renewed).view()["missing"] == []
 
 

@@ -16,7 +16,7 @@ from native_stack import Minio
 from runreel.errors import NotReachable, RunreelError, SettingError
 from runreel.hub import Hub
 from runreel.settings import Settings
-from runreel_consumers.store import DirectoryStore, open_store
+from runreel_consumers.store import DATA, DirectoryStore, open_store
 from runreel_consumers.store.minio import MinioStore
 
 KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "very-secret"}
@@ -58,6 +58,18 @@ def test_without_the_setting_it_is_that_of_this_machines_up(tmp_path: Path) -> N
     store = open_store(settings)
     assert isinstance(store, DirectoryStore)
     assert store.folder == tmp_path / "up"
+
+
+def test_what_up_has_kept_is_read_after_it_has_ended(tmp_path: Path) -> None:
+    """`runreel replay`, as the demo advises at its end; not where a Kafka is named, whose store was forgotten."""
+    settings = Settings(environ={"HOME": str(tmp_path)}, folder=tmp_path)
+    kept = settings.state_dir / DATA
+    kept.mkdir(parents=True)
+    store = open_store(settings)
+    assert isinstance(store, DirectoryStore)
+    assert store.folder == kept
+    with pytest.raises(SettingError, match=r"RUNREEL_STORE.*is empty"):
+        open_store(settings.replace(kafka="127.0.0.1:9092"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from archiving import Speaker, produce, running, settings
@@ -13,7 +14,7 @@ from runreel.errors import NotReachable
 from runreel.settings import Settings
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.archive.sink import ArchiveSink
-from runreel_consumers.brokers import TopicIds, admin
+from runreel_consumers.brokers import TopicIds, admin, bounds_of
 from runreel_consumers.loop import Loop
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.store import DirectoryStore
@@ -50,6 +51,19 @@ def test_what_differs_is_named_with_the_way_out(chosen: Settings) -> None:
     assert difference.text == "message.timestamp.type is CreateTime, should be LogAppendTime"
 
 
+def test_a_topic_of_dead_letters_that_takes_less_than_the_others_is_told(chosen: Settings) -> None:
+    create(chosen, chosen.kafka)
+    wait_for(lambda: compare(chosen, chosen.kafka) == [])
+    client = AdminClient({"bootstrap.servers": chosen.kafka})
+    entry = ConfigEntry("max.message.bytes", str(16 << 20), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, chosen.topic_events, incremental_configs=[entry])
+    for answer in client.incremental_alter_configs([resource]).values():
+        answer.result(10)
+    (difference,) = wait_for(lambda: compare(chosen, chosen.kafka))
+    assert difference.topic == chosen.topic_dead
+    assert difference.text.startswith(f"max.message.bytes is {8 << 20}, should be {17 << 20} or more")
+
+
 def test_lag_tells_what_is_not_in_the_archive_yet(chosen: Settings, tmp_path) -> None:
     create(chosen, chosen.kafka)
     store = DirectoryStore(tmp_path)
@@ -74,3 +88,29 @@ def test_a_broker_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) 
         compare(alone, alone.kafka)
     with pytest.raises(NotReachable, match="was not made"):
         create(alone, alone.kafka)
+
+
+class Leaderless:
+    """A client whose broker is choosing a leader for some questions."""
+
+    def __init__(self, code: int, times: int) -> None:
+        self._code, self._left = code, times
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
+        self._left -= 1
+        if self._left >= 0:
+            raise KafkaException(KafkaError(self._code))
+        return place.partition, 5
+
+
+@pytest.mark.parametrize("code", [KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE])
+def test_the_bounds_of_a_partition_that_has_no_leader_yet_are_asked_again(code: int) -> None:
+    assert bounds_of(Leaderless(code, 2), "events", 1) == (1, 5)
+
+
+def test_bounds_that_are_never_told_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotReachable, match="the bounds of events"):
+        bounds_of(Leaderless(KafkaError._TRANSPORT, 1), "events", 1)
+    monkeypatch.setattr("runreel_consumers.brokers.ANSWER_SECONDS", 0.3)
+    with pytest.raises(NotReachable, match="the bounds of events"):
+        bounds_of(Leaderless(KafkaError.NOT_LEADER_FOR_PARTITION, 10**9), "events", 1)

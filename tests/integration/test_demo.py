@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,23 @@ from support import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUICK = ("demo", "--quick", "--no-browser", "--port", "0")
+SERVING = """
+import asyncio, sys
+from pathlib import Path
+from runreel.settings import Settings
+from runreel_server import web
+from runreel_server.demo import place
+
+class Slow(web.Quiet):
+    async def shutdown(self, sockets=None):
+        await asyncio.sleep(1)
+        await super().shutdown(sockets)
+        print("the server has ended", flush=True)
+
+web.Quiet = Slow
+place._pipeline = lambda **_: 0
+sys.exit(place.run(Settings(), Path("data"), quick=True, fail=False))
+"""
 AFTER_WEATHER = ["join-weather", "features", "train", "baseline", "evaluate", "publish"]
 
 
@@ -133,3 +151,29 @@ def _running(url: str) -> str | None:
     except OSError:
         pass
     return None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_ended_while_it_serves_it_says_only_that_it_stops(number: signal.Signals, tmp_path: Path) -> None:
+    """The run is over: nothing is left to cancel. The server takes a while to end, and that is waited for."""
+    process = subprocess.Popen(
+        [sys.executable, "-uc", SERVING],
+        env=commands.environ(tmp_path, RUNREEL_PORT="0"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line.decode())
+            if line.startswith(b"serving until"):
+                break
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, rest
+    assert rest.decode() == "stopping; what was said is kept\nthe server has ended\n", said

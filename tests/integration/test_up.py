@@ -10,6 +10,7 @@ import sys
 import textwrap
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def test_a_step_in_a_second_terminal_finds_it(machine: Up) -> None:
     """Nothing is configured but where the state lies, which is a user's own folder otherwise."""
     number, url = python(machine.folder, STEP).split()
     assert url == f"{machine.hub.url}/runs/{number}"
+    listed = run(machine.folder, "runs").stdout.decode()  # what was acknowledged was told to the list before
+    assert f"{number[-8:]}" in listed
+    assert "SUCCEEDED" in listed
     state = machine.complete(number)
     assert (state["pipeline"], state["state"], state["missing"]) == ("nightly", "SUCCEEDED", [])
     assert state["series"]["work"]["loss"]["count"] == 3
@@ -97,6 +101,14 @@ def test_a_shell_script_tells_a_whole_run(machine: Up) -> None:
         assert answer.read() == b"a,b\n"
 
 
+def test_it_loads_nothing_that_it_has_no_use_for(machine: Up) -> None:
+    """pyarrow would load pandas with the first event that is stored: 40 MB."""
+    machine.complete(python(machine.folder, STEP).split()[0])
+    loaded = Path(f"/proc/{machine.hub.pid}/maps").read_text()
+    assert "pyarrow" in loaded
+    assert "/pandas/" not in loaded
+
+
 def test_a_second_up_on_the_same_folder_says_so(machine: Up) -> None:
     done = run(machine.folder, "up", "--port", "0")
     assert done.returncode == 2
@@ -122,6 +134,13 @@ def test_runs_and_tail_show_it_in_the_terminal(machine: Up) -> None:
     assert told.returncode == 0
     assert "work" in told.stdout.decode()
     assert "SUCCEEDED" in told.stdout.decode()
+    soon = datetime.now() + timedelta(seconds=1)  # a clock's second is that second's beginning
+    for moment in ("-0", "1 h", f"{soon:%H:%M:%S}"):
+        then = run(machine.folder, "tail", number, "--at", moment)
+        assert (then.returncode, "Succeeded" in then.stdout.decode()) == (0, True), (moment, then)
+    wrong = run(machine.folder, "tail", number, "--at", "noon")
+    assert wrong.returncode == 2
+    assert "'noon' is no moment: write a time like" in wrong.stderr.decode()
 
 
 def test_a_run_is_exported_imported_and_replayed(machine: Up) -> None:
@@ -151,7 +170,7 @@ def test_a_run_is_exported_imported_and_replayed(machine: Up) -> None:
     assert replayed["state"] == "SUCCEEDED"
     assert replayed["series"]["work"]["loss"]["count"] == 3
     repeated = run(machine.folder, "replay", number, "--speed", "max", "--to", "kafka", "--as", new)
-    assert repeated.returncode == 0
+    assert (repeated.returncode, repeated.stderr.splitlines()[-1]) == (0, b"0 events sent")
     assert machine.complete(new)["events"] == replayed["events"]
 
 
@@ -261,6 +280,16 @@ def test_what_was_said_while_nothing_ran_is_shipped_by_the_next_up(tmp_path: Pat
         state = running.complete(number)
         assert state["series"]["work"]["loss"]["count"] == 3
         wait_for(lambda: waiting(running.settings).sessions == 0)
+
+
+def test_what_a_workspace_may_not_say_is_a_dead_letter_and_holds_nobody(tmp_path: Path) -> None:
+    with up(tmp_path, RUNREEL_TOPIC_WORKSPACES="runreel.events=team") as running:
+        python(tmp_path, STEP, RUNREEL_WORKSPACE="elsewhere")
+        wait_for(lambda: (left := waiting(running.settings)).sessions + left.alive == 0)
+        told = run(tmp_path, "archive", "dead", RUNREEL_STORE=running.hub.store).stdout.decode()
+        assert "workspace 'elsewhere' may not be said in topic runreel.events" in told
+        assert running.runs() == []
+        running.complete(python(tmp_path, STEP, RUNREEL_WORKSPACE="team").split()[0])
 
 
 def test_a_consumer_that_fails_ends_it_with_the_reason(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from commands import environ, run, settings_of
 from runreel import checks
 from runreel.checks import Finding, kind_of_file_system
+from runreel.errors import SettingError
 
 
 def found(folder: Path, level: str, **variables: str) -> list[Finding]:
@@ -71,6 +74,30 @@ def test_the_same_trouble_is_told_once(tmp_path: Path) -> None:
     """Transport and topics both need the broker."""
     wrong = found(tmp_path, "wrong", RUNREEL_KAFKA="127.0.0.1:1")
     assert [one.text for one in wrong] == ["RUNREEL_KAFKA='127.0.0.1:1'"]
+
+
+@pytest.mark.timeout(40)
+def test_brokers_that_all_refuse_are_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="no broker answers"):
+        checks.reach(settings_of(tmp_path), "127.0.0.1:1,PLAINTEXT://127.0.0.1:2", timeout=120, starting=False)
+
+
+def test_who_starts_beside_a_broker_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_FIRST", 0.1)
+    began = time.monotonic()
+    with pytest.raises(SettingError, match="no broker answers"):
+        checks.reach(settings_of(tmp_path), "127.0.0.1:1", timeout=1)
+    assert time.monotonic() - began > 0.9
+
+
+def test_a_broker_that_listens_and_is_silent_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_FIRST", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        servers = f"127.0.0.1:1,127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(SettingError, match="no broker answers"):
+            checks.reach(settings_of(tmp_path), servers, timeout=1, starting=False)
+    assert time.monotonic() - began > 0.9
 
 
 def test_the_file_system_is_that_of_the_innermost_mount(tmp_path: Path) -> None:

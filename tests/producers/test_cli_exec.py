@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-import termios
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,12 @@ from runreel.state import fold
 from support import wait_for
 
 CONSOLE = {"RUNREEL_TRANSPORT": "console"}
+
+#: Makes standard input the terminal of a new session, then becomes the command: done in a process of its own, as what
+#: runs between fork and exec of a process with threads may crash.
+TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def python(source: str) -> list[str]:
@@ -116,12 +120,16 @@ def test_a_terminal_is_given_where_one_is_asked_for(tmp_path: Path) -> None:
 def test_a_signal_is_passed_on_and_makes_it_canceled(tmp_path: Path, number: signal.Signals) -> None:
     """SIGINT too, where it comes from no terminal: the child would not get it otherwise."""
     ready = tmp_path / "ready"
-    process = start(tmp_path, *python(f"""
-        import pathlib, signal
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        pathlib.Path({str(ready)!r}).touch()
-        signal.pause()
-    """), **CONSOLE)  # fmt: skip
+    before = signal.signal(number, signal.SIG_DFL)  # what is ignored here, as under nohup, would be so in the child
+    try:
+        process = start(tmp_path, *python(f"""
+            import pathlib, signal
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            pathlib.Path({str(ready)!r}).touch()
+            signal.pause()
+        """), **CONSOLE)  # fmt: skip
+    finally:
+        signal.signal(number, before)
     wait_for(ready.exists)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
@@ -149,13 +157,12 @@ def test_ctrl_c_in_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
             signal.pause()
     """)
     process = subprocess.Popen(
-        [*COMMAND, *command],
+        [sys.executable, "-c", TAKE_TERMINAL, *COMMAND, *command],
         env=environ(tmp_path, **CONSOLE),
         stdin=theirs,
         stdout=theirs,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # this test has no threads
     )
     try:
         wait_for(lambda: counted.exists() and counted.read_text() == "0")

@@ -95,12 +95,19 @@ def test_ctrl_c_is_canceled(said: Said) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "state"), [(None, "SUCCEEDED"), (0, "SUCCEEDED"), (3, "FAILED"), ("no rows", "FAILED")]
+    ("code", "state", "told"),
+    [
+        (None, "SUCCEEDED", None),
+        (0, "SUCCEEDED", None),
+        (3, "FAILED", "exit code 3"),
+        ("no rows", "FAILED", "no rows"),
+    ],
 )
-def test_sys_exit_counts_by_its_code(said: Said, code: int | str | None, state: str) -> None:
+def test_sys_exit_counts_by_its_code(said: Said, code: int | str | None, state: str, told: str | None) -> None:
     with pytest.raises(SystemExit), runreel.start("p"):
         raise SystemExit(code)
     assert said.state["state"] == state
+    assert (said.state["error"] or {}).get("message") == told
 
 
 def test_finish_counts_once(said: Said) -> None:

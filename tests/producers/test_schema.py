@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from runreel import codec
 from runreel import events as ev
@@ -21,6 +21,7 @@ from runreel.settings import Settings
 from runs import random_run
 
 DATA = Path(__file__).parents[1] / "data"
+SPECS = DATA.parent / "viz_server" / "js" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,16 @@ def test_every_reference_in_the_document_of_the_topics_leads_somewhere(settings:
             place = place[key]
     operations = document["operations"].values()
     assert {one["action"] for one in operations} == {"send", "receive"}
+
+
+@pytest.mark.skipif(not SPECS.exists(), reason="AsyncAPI's schema is not there: npm ci in tests/viz_server/js")
+def test_the_document_of_the_topics_is_asyncapi(settings: Settings) -> None:
+    """By the schema that the makers of AsyncAPI publish."""
+    official = Draft7Validator(json.loads(SPECS.read_text()))
+    document = async_api(settings)
+    assert [error.message for error in official.iter_errors(document)] == []
+    document["channels"]["events"]["bindings"]["kafka"]["topic"] = 7
+    assert not official.is_valid(document)  # it looks that deep
 
 
 def test_payloads_in_the_document_of_the_topics_take_the_events(settings: Settings) -> None:

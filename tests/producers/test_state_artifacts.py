@@ -52,6 +52,32 @@ def test_stored_tells_where_the_bytes_are(voice: Voice) -> None:
     assert (shown["state"], shown["uri"], shown["sha256"]) == ("stored", "content/aa", "aa")
 
 
+def test_a_heartbeat_tells_how_much_of_an_artifact_has_come_until_it_is_there(voice: Voice) -> None:
+    voice.output("make", "m", "data", "A1", by="chunks", size=2_100)
+    before = voice.clock.now
+    voice.clock.pass_(1)
+    voice.beat(A1=700)
+    voice.beat(A1=1_400)
+
+    def shown(*voices: Voice, until: int | None = None) -> tuple[Any, ...]:
+        one = told(*voices, until=until).view()["artifacts"]["A1"]
+        return one["state"], one["size"], one["declared"], one["sent"]
+
+    assert shown(voice, until=before) == ("pending", 2_100, 2_100, None)
+    assert shown(voice) == ("pending", 2_100, 2_100, 1_400)
+    some = service(voice, id="A1", size=1_500, failed="its end never came", incomplete=True)
+    assert shown(voice, some) == ("incomplete", 1_500, 2_100, None)
+    assert shown(voice, some, service(voice, 1, id="A1", size=2_100)) == ("stored", 2_100, 2_100, None)
+
+
+def test_a_heartbeat_touches_the_artifacts_that_it_tells_of_and_those_that_it_leaves_out(voice: Voice) -> None:
+    voice.output("make", "m", "data", "A1", by="chunks", size=2_100)
+    state = told(voice)
+    assert ("artifact", "A1") in state.apply(voice.beat(A1=700))
+    assert ("artifact", "A1") in state.apply(voice.beat())
+    assert state.view()["artifacts"]["A1"]["sent"] is None
+
+
 def test_stored_may_come_before_the_declaration(voice: Voice) -> None:
     stored = service(voice, id="A1", uri="content/aa")
     assert told(stored).view()["artifacts"] == {}

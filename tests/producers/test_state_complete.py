@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runreel import events as ev
-from runreel.state import RunState
+from runreel.state import RunState, fold
 from runreel.state.records import MOST_PROBLEMS
 from runs import Clock, Voice, told
 
@@ -176,6 +176,30 @@ def test_declared_steps_wait_before_they_run() -> None:
     voice.start("c", "e", total=3, unit="row", kind="Map")
     shown_c = told(voice).view()["steps"]["c"]
     assert (shown_c["learnt"], shown_c["total"], shown_c["unit"], shown_c["kind"]) == (False, 3.0, "row", "Map")
+
+
+def test_what_a_service_expected_is_passed_over_when_the_run_ends_without_it() -> None:
+    """At each moment as it was known then; what the run begins or declares itself is no guess."""
+    clock = Clock()
+    voice, service = Voice("s", clock), Voice("c", clock)
+    voice.open()
+    graph = {"a": {}, "b": {"parents": ["a"]}, "c": {"parents": ["b"]}}
+    service.say(ev.GRAPH, {"steps": graph, "expected": True}, final=True)
+    voice.say(ev.GRAPH, {"steps": {"c": {}}})
+    voice.start("a", "x")
+    voice.finish("a", "x")
+    before = clock.now
+    clock.pass_(1)
+
+    def shown(until: int | None = None) -> dict[str, tuple[str, bool]]:
+        steps = fold([*voice.events, *service.events], until).view()["steps"]
+        return {path: (one["state"], one["learnt"]) for path, one in steps.items()}
+
+    waiting = {"a": ("SUCCEEDED", False), "b": ("PENDING", True), "c": ("PENDING", False)}
+    assert shown() == waiting
+    voice.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
+    assert shown() == {**waiting, "b": ("SKIPPED", True)}
+    assert shown(before) == waiting
 
 
 def test_steps_nest_by_path() -> None:

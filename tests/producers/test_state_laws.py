@@ -100,14 +100,33 @@ def test_a_view_is_mended_by_the_parts_that_were_touched(events: list[Event], ra
         assert view == state.view(tally=tally)
 
 
+@given(runs, chance)
+def test_copies_grow_on_their_own(events: list[Event], random: Random) -> None:
+    """Copies and copies of copies, each fed another part of the events: none shows what another was told."""
+    order = shuffled(random, events)
+    folds = [(RunState(events[0].run), Tally(events[0].run), [])]
+    for event in order:
+        if random.random() < 0.1:
+            state, tally, told = random.choice(folds)
+            folds.append((state.copy(), tally.copy(), told.copy()))
+        for state, tally, told in random.sample(folds, random.randint(1, len(folds))):
+            state.apply(event, event.time)
+            tally.apply(event)
+            told.append(event)
+    for state, tally, told in folds:
+        fresh, summary = RunState(events[0].run), Tally(events[0].run)
+        for event in told:
+            fresh.apply(event, event.time)
+            summary.apply(event)
+        assert state == fresh
+        assert tally == summary
+        assert state.view(now=LATER, tally=tally) == fresh.view(now=LATER, tally=summary)
+
+
 @given(runs)
-def test_a_copy_grows_on_its_own(events: list[Event]) -> None:
-    state = RunState(events[0].run)
-    copy = state.copy()
-    for event in events:
-        copy.apply(event)
-    assert state == RunState(events[0].run)
-    assert pickle.loads(pickle.dumps(copy)) == copy
+def test_a_pickled_state_is_the_same(events: list[Event]) -> None:
+    state = fold(events)
+    assert pickle.loads(pickle.dumps(state)) == state
 
 
 def test_an_event_of_another_run_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from runreel import events as ev
@@ -89,6 +90,19 @@ def test_what_comes_after_a_moment_is_not_in_it(clock: Clock) -> None:
 
 
 # -- signs of life
+
+
+def test_what_is_said_later_is_not_missing_at_a_moment(clock: Clock) -> None:
+    """A batch is stamped by its last row, so that a later seq may have an earlier time. What never came is missing."""
+    voice = Voice("s", clock)
+    voice.open()
+    batch, lost, after = (voice.say(ev.PARAMS, {"a": number}) for number in range(3))
+    batch = msgspec.structs.replace(batch, time=after.time + 60 * SECOND)
+    there = [voice.events[0], batch, after]
+    gap = [{"session": "s", "from": lost.seq, "to": lost.seq}]
+    assert fold(there, after.time).view()["missing"] == gap
+    assert fold(there).view()["missing"] == gap
+    assert fold([*there, lost], after.time).view()["missing"] == []
 
 
 def test_heartbeats_tell_the_latest_said_and_spool(clock: Clock) -> None:

@@ -259,6 +259,36 @@ def test_events_are_not_held_back_by_an_upload(tmp_path: Path, server: Server) -
     assert one.close(30)
 
 
+def test_heartbeats_tell_how_far_an_upload_is_even_after_the_session_has_said_its_last(
+    tmp_path: Path, server: Server
+) -> None:
+    going, claims = threading.Event(), Claims(server)
+
+    def answer(request: Request) -> Reply:
+        if request[0] == "PUT":
+            going.wait(30)
+        return claims.answer(request)
+
+    server.answer = answer
+    way = MemoryTransport()
+    one = session(tmp_path, way, url=server.url, token="t0ken", heartbeat=0.05)
+    offer(one, content(3_000_000), "claim")
+
+    def told() -> list[dict[str, int]]:
+        return [codec.payload(codec.decode(beat.message)).uploads for beat in list(way.heartbeats)]
+
+    wait_for(lambda: {"aid": 3_000_000} in told())
+    closing = threading.Thread(target=one.close, args=(30,))
+    closing.start()
+    wait_for(lambda: way.events(events.SESSION_CLOSED))
+    said = len(told())
+    wait_for(lambda: len(told()) > said)
+    assert told()[-1] == {"aid": 3_000_000}
+    going.set()
+    closing.join(30)
+    assert not closing.is_alive()
+
+
 def test_memory_stays_small_whatever_the_size(tmp_path: Path, server: Server) -> None:
     """A file of 300 MB, sparse; the process may grow by a tenth of that."""
     put = 0

@@ -87,7 +87,7 @@ def test_an_error_of_ours_tells_nothing_of_the_inside(
     def broken(*_: Any) -> None:
         raise KeyError("/secret/path")
 
-    monkeypatch.setattr(server.app.extensions["runreel"]["source"], "state", broken)
+    monkeypatch.setattr(server.app.extensions["runreel"]["source"], "state_text", broken)
     assert "secret" not in problem(client.get(f"/api/v1/runs/{RUN}"), 500)
     assert "/secret/path" in caplog.text
 
@@ -98,7 +98,7 @@ def test_a_store_that_is_away_is_503_with_a_time_to_come_again(
     def away(*_: Any) -> None:
         raise NotReachable("the store does not answer")
 
-    monkeypatch.setattr(server.app.extensions["runreel"]["source"], "state", away)
+    monkeypatch.setattr(server.app.extensions["runreel"]["source"], "live", away)
     answer = client.get(f"/api/v1/runs/{RUN}")
     assert "store" in problem(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
@@ -126,6 +126,9 @@ BAD = {
     "/runs?sort=colour": ("sort", "colour", "started"),
     "/runs?cursor=%21": ("cursor", "!", "next"),
     "/runs?state=HAPPY": ("state", "HAPPY", "RUNNING"),
+    "/runs?state=FAILED&state=HAPPY": ("state", "HAPPY", "RUNNING"),
+    "/runs?since=yesterday": ("since", "yesterday", "24h"),
+    "/runs?limit=501": ("limit", "501", "from 1 to 500"),
     "/runs?workspace=": ("workspace", "empty", "leave it out"),
 }
 
@@ -135,6 +138,26 @@ def test_a_bad_parameter_is_named_with_its_value_and_the_way_out(client: FlaskCl
     detail = problem(client.get(f"/api/v1{address}"), 400)
     for part in BAD[address]:
         assert part in detail
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("/runs?state=HAPPY", ("state=", "HAPPY", "RUNNING")),
+        ("/?since=yesterday", ("since=", "yesterday", "24h")),
+        ("/runs?limit=many", ("limit=", "many", "from 1 to 500")),
+        ("/?sort=colour", ("sort", "colour", "started")),
+        ("/runs?cursor=x", ("cursor", "x", "page before")),
+        ("/runs?column=x", ("column=", "x", "metric:STEP:NAME")),
+    ],
+)
+def test_a_page_of_the_list_tells_a_bad_parameter_too(
+    client: FlaskClient, address: str, parts: tuple[str, ...]
+) -> None:
+    page = client.get(address)
+    assert (page.status_code, page.mimetype) == (400, "text/html")
+    for part in parts:
+        assert part in page.text
 
 
 def test_the_settings_token_guards_what_writes_and_nothing_else(server: Server, client: FlaskClient) -> None:
@@ -152,3 +175,20 @@ def test_the_settings_token_guards_what_writes_and_nothing_else(server: Server, 
 def test_paths_of_the_disk_are_no_artifacts(client: FlaskClient, server: Server, tmp_path: Path) -> None:
     for name in ("..", "%2e%2e%2fepochs", ".runreel-tmp", "a%00b", "x" * 2000):
         problem(client.get(f"/api/v1/artifacts/{name}"), 404)
+
+
+@pytest.mark.parametrize(("field", "given", "most"), [("tag", 1_001, "100"), ("id", 1_001, "1,000")])
+def test_a_filter_with_too_many_values_is_told_how_many_it_may_have(
+    client: FlaskClient, field: str, given: int, most: str
+) -> None:
+    address = "/api/v1/runs?" + "&".join(f"{field}={number:032x}" for number in range(given))
+    detail = problem(client.get(address, headers={"Authorization": "Bearer let-me-in"}), 400)
+    assert f"{field} was given {given:,} different values: give {most} at most" in detail
+
+
+@pytest.mark.parametrize("one", ["state=FAILED", "tag=kind", f"id={RUN}"])
+def test_a_filter_that_is_repeated_counts_once(client: FlaskClient, one: str) -> None:
+    headers = {"Authorization": "Bearer let-me-in"}
+    many = client.get("/api/v1/runs?" + "&".join([one] * 1_200), headers=headers)
+    assert many.status_code == 200
+    assert many.get_json()["total"] == client.get(f"/api/v1/runs?{one}", headers=headers).get_json()["total"]

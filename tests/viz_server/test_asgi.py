@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from runreel import codec, ids
 from runreel import events as ev
-from runreel_consumers.blobs.artifacts import ArtifactInfo, content_key, write_info
-from runreel_server import application_of, web
-from runreel_server.services import Services
-from serving import Server
+from runreel_consumers.blobs.artifacts import ArtifactInfo, write_info
+from serving import Server, listening
 from support import wait_for
 
 BIG = 8 << 20
@@ -28,8 +26,8 @@ BIG = 8 << 20
 class Served:
     """A running server and its store."""
 
-    def __init__(self, services: Services, port: int) -> None:
-        self.services, self.port = services, port
+    def __init__(self, server: Server, port: int) -> None:
+        self._server, self.services, self.port = server, server.services, port
 
     def connect(self, timeout: float = 10) -> http.client.HTTPConnection:
         """A connection to it."""
@@ -47,7 +45,7 @@ class Served:
     def keep(self, data: bytes) -> str:
         """Have an artifact of these bytes; answers its id."""
         artifact, sha256 = ids.new_artifact(), hashlib.sha256(data).hexdigest()
-        self.services.store.put(content_key(sha256), data)
+        self.services.store.put(f"content/{sha256}", data)
         info = ArtifactInfo(
             id=artifact,
             run=self.run,
@@ -55,7 +53,7 @@ class Served:
             state="stored",
             size=len(data),
             sha256=sha256,
-            content=content_key(sha256),
+            content=f"content/{sha256}",
             position="p",
             time=1,
         )
@@ -64,44 +62,31 @@ class Served:
 
     run = ids.new_run()
 
+    def begin(self, run: str, *, stored: bool = True) -> None:
+        """Have the archive hold a run, or the tail bring it."""
+        session = ids.new_session()
+        began = ev.Event(
+            type=ev.RUN_STARTED,
+            run=run,
+            time=time.time_ns() // 1000,
+            id=f"{session}-0",
+            source="/default/p",
+            session=session,
+            seq=0,
+            final=True,
+            data=codec.encode_data(ev.RunStarted(pipeline="p")),
+        )
+        (self._server.archive if stored else self._server.tell)([began])
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of an archive without Kafka, which takes three streams."""
     server = Server(tmp_path_factory.mktemp("served"), max_streams=3, port=21_000)
-    session = ids.new_session()
-    began = ev.Event(
-        type=ev.RUN_STARTED,
-        run=Served.run,
-        time=time.time_ns() // 1000,
-        id=f"{session}-0",
-        source="/default/p",
-        session=session,
-        seq=0,
-        final=True,
-        data=codec.encode_data(ev.RunStarted(pipeline="p")),
-    )
-    server.archive([began])
     with ExitStack() as stack:
-        yield Served(server.services, listening(server.services, stack)[1])
-
-
-def listening(services: Services, stack: ExitStack) -> tuple[web.Quiet, int]:
-    """The web server of these services, and its port; it ends with the stack."""
-    listener = web.bind(services.settings)
-    services.url = web.address(listener)
-    server = web.server(application_of(services))
-    thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
-    thread.start()
-
-    def end() -> None:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
-
-    stack.callback(end)
-    wait_for(lambda: server.started)
-    return server, listener.getsockname()[1]
+        made = Served(server, listening(server.services, stack)[1])
+        made.begin(made.run)
+        yield made
 
 
 def test_content_is_streamed_whole_or_in_the_part_that_is_asked_for(served: Served) -> None:
@@ -233,6 +218,54 @@ def test_a_run_streams_its_snapshot(served: Served) -> None:
         connection.close()
         assert name == "snapshot"
     assert data["state"]["pipeline"] == "p"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_page_goes_on_from_the_state_that_it_has(served: Served, stored: bool) -> None:
+    """Of a run of the archive and of one of the tail; what is said between the page and its stream comes as a delta."""
+    run = ids.new_run()
+    served.begin(run, stored=stored)
+    _, page = served.get(f"/runs/{run}")
+    found = re.search(rb'id="page-data"[^>]*>(.*?)</script>', page)
+    assert found
+    here = json.loads(found[1])["here"]
+    address = f"/api/v1/stream?watch=run:{run}&watch=runs&after=old&after={here['token']}"
+    connection, answer = stream(served, address)
+    with closing(connection):
+        told = [event(answer) for _ in range(3)]
+    mine = [(name, data["position"]) for name, data in told if data.get("watch") == f"run:{run}"]
+    assert set(mine) == {("ping", here["position"])}
+    served.begin(run, stored=False)  # another session
+    connection, answer = stream(served, address)
+    with closing(connection):
+        while (told_now := event(answer))[1].get("watch") != f"run:{run}" or told_now[0] == "ping":
+            pass
+    assert (told_now[0], told_now[1]["from"]) == ("delta", here["position"])
+
+
+def test_a_run_that_is_not_there_holds_up_no_other_and_comes_when_it_is(served: Served) -> None:
+    later = ids.new_run()
+    connection, answer = stream(served, f"/api/v1/stream?watch=run:{later}&watch=run:{served.run}")
+    with closing(connection):
+        told = dict([event(answer), event(answer)])
+        assert told["gone"] == {"watch": f"run:{later}", "reason": f"no run {later}"}
+        assert told["snapshot"]["watch"] == f"run:{served.run}"
+        served.begin(later, stored=False)
+        while (told_later := event(answer))[0] != "snapshot":
+            assert told_later[0] in {"ping", "gone"}
+        assert told_later[1]["watch"] == f"run:{later}"
+
+
+def test_an_answer_does_not_wait_for_the_receipt_of_its_header(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        server, port = listening(Server(tmp_path, port=21_500).services, stack)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        stack.callback(connection.close)
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        (kept,) = server.server_state.connections
+        accepted = kept.transport.get_extra_info("socket")  # type: ignore[union-attr]
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_server_that_ends_tells_its_streams(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runreel_consumers.m4 import Pyramid
 from runreel_server.charts import FIELDS, Columns
-from runreel_server.charts.pyramid import Pyramid
 
 STAMPS = st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 3), st.integers(0, 3))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from runreel_consumers.brokers import HubTopics
 from runreel_server.feed import Feed, LiveRuns
 from runreel_server.feed import feed as feed_module
 from runreel_server.problems import Problem
+from runreel_server.stream import Channel
 from runreel_server.up import Broker
 from support import wait_for
 
@@ -97,12 +99,12 @@ def test_what_comes_while_the_archive_is_read_is_not_lost(feed: Feed, broker: st
     other = Emitter(broker)
     other.begin()
     wait_for(lambda: feed.recent(other.run))
-    heard = feed.heard
+    heard = feed.pulse.heard
 
     def while_loading() -> None:
         archive.loading = lambda: None
         other.send(other.step("late"))
-        wait_for(lambda: feed.heard > heard)
+        wait_for(lambda: feed.pulse.heard > heard)
 
     archive.loading = while_loading
     assert "late" in feed.live(other.run).view()["steps"]
@@ -208,6 +210,45 @@ def test_a_run_is_complete_when_the_archive_has_all_of_it(feed: Feed, broker: st
         wait_for(lambda c=complete: live.view()["complete"] == c)  # type: ignore[misc]
 
 
+def test_the_archives_word_about_another_topics_offsets_completes_nothing(feed: Feed, broker: str) -> None:
+    """A topic that is made again begins its offsets anew; the word about the old one may come late."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    emitter.send(
+        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
+        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
+    )
+    live = opened(feed, emitter.run)
+    wait_for(lambda: live.view()["events"] == 4)
+    topic, partition, offset = live.at.split(":")
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    position = str(Position(7, int(partition), int(offset) + 100))
+    body = json.dumps({"id": emitter.run, "state": "SUCCEEDED", "position": position})
+    producer.produce("runreel.runs", body, key=emitter.run, partition=0)
+    assert producer.flush(10) == 0
+    wait_for(lambda: (feed.runs.summary(emitter.run) or {}).get("position") == position)
+    wait_for(lambda: feed._topic_ids.get(7) == "gone-7")  # it was taken in
+    assert not live.view()["complete"]
+    assert live.stored_upto(topic, int(partition), int(offset))
+    assert live.view()["complete"]
+
+
+def test_a_run_is_complete_though_the_archives_word_was_lost(feed: Feed, broker: str, archive: Archive) -> None:
+    """The built-in broker forgets notifications like all else; what they told of was in the archive before."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    emitter.send(
+        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
+        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
+    )
+    live = opened(feed, emitter.run)
+    wait_for(lambda: live.view()["events"] == 4)
+    assert not live.view()["complete"]
+    archive.events = list(emitter.said)
+    feed._missed("runreel.runs", "hub", 0, 7)
+    wait_for(lambda: feed.live(emitter.run).view()["complete"])
+
+
 def test_copies_that_come_after_the_end_do_not_hold_a_run_up(feed: Feed, broker: str) -> None:
     """The archive's word names its last event that was no copy; an emitter that was not answered sends again."""
     emitter = Emitter(broker)
@@ -216,11 +257,11 @@ def test_copies_that_come_after_the_end_do_not_hold_a_run_up(feed: Feed, broker:
     emitter.send(emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")), closed)
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["events"] == 4)
-    _, partition, offset = live.at.split(":")
+    topic, partition, offset = live.at.split(":")
     emitter.send(*emitter.said)
     wait_for(lambda: int(live.at.rpartition(":")[2]) == int(offset) + len(emitter.said))
     assert not live.view()["complete"]
-    assert live.stored_upto(int(partition), int(offset))
+    assert live.stored_upto(topic, int(partition), int(offset))
     assert live.view()["complete"]
 
 
@@ -230,8 +271,8 @@ def test_the_archives_word_may_come_before_the_events_that_it_tells_of(feed: Fee
     emitter.begin()
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["events"] == 2)
-    _, partition, offset = live.at.split(":")
-    live.stored_upto(int(partition), int(offset) + 2)
+    topic, partition, offset = live.at.split(":")
+    live.stored_upto(topic, int(partition), int(offset) + 2)
     finished = emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
     emitter.send(finished, emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)))
     wait_for(lambda: live.view()["events"] == 4)
@@ -273,6 +314,18 @@ def test_frames_tell_when_a_run_and_its_steps_will_end(feed: Feed, broker: str) 
     assert live.view()["eta"] is not None
 
 
+def test_a_frame_of_a_task_tells_anew_when_the_step_that_it_is_in_will_end(feed: Feed, broker: str) -> None:
+    emitter = Emitter(broker)
+    emitter.begin()
+    emitter.send(emitter.step("get"), emitter.step("get/1"), emitter.step("get/2"))
+    live = opened(feed, emitter.run)
+    for done in (2, 4, 6):
+        far = {"time": [time.time_ns() // 1000], "done": [done], "total": 10}
+        emitter.send(emitter.event(ev.PROGRESS, far, "get/1", "e-get/1"))
+        bodies = wait_for(lambda: [frame.body for frame in live.drain() if b'"get/1"' in frame.body])
+    assert json.loads(bodies[-1].split(b"data: ")[1])["patch"]["steps"]["get"]["eta"]
+
+
 def test_a_run_nobody_looks_at_is_forgotten_and_opened_again(
     feed: Feed, broker: str, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,10 +346,10 @@ def test_a_tail_that_has_forgotten_waits_for_the_archive(
     """What the tail's memory has dropped must be in the archive before a run is shown, also of a topic new to it."""
     emitter = Emitter(broker)
     emitter.begin()
-    wait_for(lambda: feed.taken(emitter.run))
+    wait_for(lambda: feed._recent.of(emitter.run))
     feed._recent._most = 1  # the memory holds next to nothing from now on
     emitter.send(emitter.step("gone"))
-    wait_for(lambda: not feed.taken(emitter.run))
+    wait_for(lambda: not feed._recent.of(emitter.run))
     lost = [(topic, number) for topic, _, number in feed._recent.lost()]
     archive.ends = {key: Position(0, key[1], 0) for key in lost} if met else {}
     monkeypatch.setattr(feed_module, "OPEN_SECONDS", 5.0)
@@ -313,11 +366,20 @@ def test_a_tail_that_has_forgotten_waits_for_the_archive(
     assert archive.asked >= before + 2
 
 
+def test_a_position_that_a_clock_made_is_ahead_of_no_server(feed: Feed) -> None:
+    """A step that has stalled is said at a position of its own, which a server that begins anew never reaches."""
+    runs = LiveRuns()
+    runs.position = "t:0:00000000000000000007"
+    channel = Channel(runs)
+    assert not feed.ahead(channel, "t:0:00000000000000000007+1")
+    assert feed.ahead(channel, "t:0:00000000000000000008")
+
+
 def test_channels_are_runs_and_the_list_of_runs_and_nothing_else(feed: Feed) -> None:
     async def test() -> None:
         assert (await feed.channel("runs")).name == "runs"
         with pytest.raises(Problem, match="run:ID or runs"):
-            await feed.channel("everything")
+            feed.check("everything")
         with pytest.raises(NotFound):
             await feed.channel(f"run:{ids.new_run()}")
 

@@ -18,3 +18,13 @@ def test_a_topic_made_again_owes_the_archive_nothing_of_its_life_before() -> Non
     assert recent.lost() == {}
     add("two", 1, 2)
     assert recent.lost() == {("t", "two", 0): 0}
+
+
+def test_what_was_never_brought_is_owed_to_the_archive() -> None:
+    recent = Recent(1000)
+    recent.add(Taken("t", "one", 0, 3, "r", b"x", None))
+    recent.lose("t", "one", 0, 8)
+    recent.lose("t", "one", 0, 5)
+    recent.lose("t", "before", 0, 90)
+    assert recent.lost() == {("t", "one", 0): 8}
+    assert [taken.offset for taken in recent.of("r")] == [3]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -13,7 +12,9 @@ from flask.testing import FlaskClient
 
 import flights
 from page_app import FlightsSource, PageApp
-from runreel_server.pages import plotly_bundle
+from page_html import Elements, page
+from runreel_server.pages import plotly_bundle, readings
+from runreel_server.pages.assets import STATIC
 from runreel_server.pages.security import policy
 
 RUN = f"/runs/{flights.RUN}"
@@ -30,42 +31,6 @@ def client(source: FlightsSource) -> FlaskClient:
     return PageApp(source).flask.test_client()
 
 
-class Elements(HTMLParser):
-    """The elements of a page: tag and attributes, and the texts by the `data-out` that they stand in."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[str, str] = {}
-        self._outs: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        self._outs.append(dict(attrs).get("data-out") or "")
-
-    def handle_data(self, data: str) -> None:
-        if self._outs and self._outs[-1]:
-            self.texts.setdefault(self._outs[-1], data.strip())
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._outs:
-            self._outs.pop()
-
-    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
-        return [
-            at
-            for one, at in self.found
-            if one == tag and all(at.get(k.replace("_", "-")) == v for k, v in wanted.items())
-        ]
-
-
-def page(client: FlaskClient, address: str, status: int = 200) -> tuple[str, Elements]:
-    response = client.get(address)
-    assert response.status_code == status, response.text[:500]
-    return response.text, Elements(response.text)
-
-
 def test_the_run_page_says_how_the_run_is_before_any_script(client: FlaskClient) -> None:
     html, elements = page(client, RUN)
     texts = elements.texts
@@ -76,7 +41,7 @@ def test_the_run_page_says_how_the_run_is_before_any_script(client: FlaskClient)
         "2 failed",
         "no gap",
     )
-    assert "<title>Running 69 % – nyc-flights – runreel</title>" in html
+    assert "<title>69 % · nyc-flights</title>" in html
     assert {one["data-step"] for one in elements.all("li", role="treeitem")} >= {"plan", "extract", "train", "publish"}
     assert len(elements.all("div", role="row")) == 15, "14 lanes, and the template's"
     assert 'data-key="train:loss"' in html
@@ -96,6 +61,8 @@ def test_a_moment_of_a_run_is_the_run_as_it_was(client: FlaskClient) -> None:
     assert 'href="/artifacts/a-leaderboard"' not in html, "made later"
     data = json.loads(re.search(r'id="page-data">(.*?)</script>', html, re.DOTALL)[1])  # type: ignore[index]
     assert (data["at"], data["past"]["events"], data["state"]["events"]) == ("2026-11-22T09:14:32Z", 36_909, 48_211)
+    assert data["past"]["steps"]
+    assert "steps" not in data["state"], "what is as large as the graph is sent once"
 
 
 @pytest.mark.parametrize("at", ["yesterday", "12:00", "2026-99-99T00:00:00Z"])
@@ -218,12 +185,30 @@ def test_the_policy_is_the_one_of_the_surface() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "icon"),
+    [(RUN, "icon/wrong.svg"), (f"{RUN}?at={flights.at(100)}", "icon/wrong.svg"), ("/", "icon/wrong.svg")],
+)
+def test_a_tab_has_an_icon_for_its_state(client: FlaskClient, path: str, icon: str) -> None:
+    """That of now, whatever moment is looked at."""
+    _, elements = page(client, path)
+    (link,) = elements.all("link", rel="icon")
+    href = link["href"] or ""
+    assert href.endswith(f"/{icon}")
+    assert client.get(href).content_type.startswith("image/svg+xml")
+
+
+def test_there_is_an_icon_for_each_state(client: FlaskClient) -> None:
+    named = {"running", "wrong", "stalled", "waiting", *readings.ICONS.values()}
+    assert {path.stem for path in (STATIC / "icon").glob("*.svg")} == named
+
+
 def test_static_files_are_kept_for_ever_under_the_hash_of_their_content(client: FlaskClient) -> None:
     _, elements = page(client, RUN)
     addresses = [at["href"] for at in elements.all("link") if at["href"]] + [
         at["src"] for at in elements.all("script") if at.get("src")
     ]
-    assert len(addresses) > 20, "the entry and all that it imports, so that all load at once"
+    assert [address for address in addresses if address.endswith("/run.js")], "the page's modules, as one script"
     for address in addresses:
         response = client.get(address, headers={"Accept-Encoding": "gzip"})
         assert response.status_code == 200
@@ -274,10 +259,19 @@ def test_a_long_lineage_is_folded_but_for_what_is_near(client: FlaskClient, sour
     many = [
         {"depth": 0, "kind": "step", "path": f"extract/{n}", "state": "SUCCEEDED", "duration": 1.0} for n in range(30)
     ]
-    source.artifact = lambda _: {**artifact, "lineage": [*many, *artifact["lineage"]]}  # type: ignore[method-assign]
+    source.artifact = lambda *_: {**artifact, "lineage": [*many, *artifact["lineage"]]}  # type: ignore[method-assign]
     html, elements = page(client, "/artifacts/a-clean")
     assert "26 more above" in html
     assert len(elements.all("li", aria_current="true")) == 1
+
+
+def test_home_leads_to_the_moment_of_the_failure_not_to_the_runs_end(
+    client: FlaskClient, source: FlightsSource
+) -> None:
+    failed = source.listed()[5]
+    source.runs = [{**failed, "failing": {"step": "weather", "line": "no", "finished": "2026-11-22T08:20:00Z"}}]
+    _, elements = page(client, "/")
+    assert any("at=2026-11-22T08:20:00" in link["href"] for link in elements.all("a") if "at=" in link["href"])
 
 
 def test_of_a_traceback_home_says_the_point(client: FlaskClient, source: FlightsSource) -> None:

@@ -11,7 +11,7 @@ import pytest
 from runreel_server.pages import text
 
 CASES: dict[str, list[tuple[Any, Any]]] = json.loads((Path(__file__).parent / "js" / "text_cases.json").read_text())
-NAMES = {"stepName": "step_name"}
+NAMES = {"stepName": "step_name", "sizeOf": "size_of"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from runreel import events as ev
+from runreel.codec import parse_time
 from runreel.events import State
 from runreel_server.feed.recent import Taken
 from runs import SECOND, Clock, Voice
@@ -69,7 +70,13 @@ def test_runs_are_listed_newest_first_and_paged_by_cursor(server: Server) -> Non
     ("query", "found"),
     [
         ("state=FAILED", [4]),
+        ("state=FAILED&state=RUNNING", [4]),
         ("tag=kind%3Deven", [2, 4, 6, 8]),
+        ("since=5m", [1, 2, 3, 4]),
+        ("since=1970-01-02&until=6m", [6, 7, 8, 9]),
+        (f"id={run_id(3)}&id={run_id(5)}", [3, 5]),
+        ("tag=kind%3Dodd&sort=-tag:kind&limit=2", [9, 7]),
+        ("sort=-failed&limit=1", [4]),
         ("tag=kind&limit=1", [1]),
         ("q=000007", [7]),
         ("pipeline=other", []),
@@ -129,3 +136,32 @@ def test_home_and_the_list_show_them(server: Server) -> None:
         page = client.get(address)
         assert page.status_code == 200
         assert f"/runs/{run_id(4)}" in page.get_data(as_text=True)
+
+
+def test_home_and_the_runs_own_page_say_alike_how_much_is_done(server: Server) -> None:
+    voice = told(20, ended=None, pipeline="alone", seconds=20 * 55)  # of the 20 minutes that 60 take
+    progress = ev.Progress(time=[voice.clock.now], done=[55], total=60, unit="epoch")
+    voice.say(ev.PROGRESS, progress, subject="train", execution="e" * 16)
+    server.archive(voice.events)
+    server.catalog(voice.events)
+    (listed,) = server.get("/runs?pipeline=alone")["runs"]
+    ends = [parse_time(one["eta"]) for one in (listed, server.get(f"/runs/{run_id(20)}"))]
+    assert abs(ends[0] - ends[1]) < 60 * SECOND  # 109 s from each of two moments
+    assert all(80 < (end - parse_time(listed["started"])) / SECOND - 20 * 60 < 170 for end in ends)
+    client = server.app.test_client()
+    assert ">92 %</b>" in client.get("/").text
+    assert 'data-out="percent">92 %<' in client.get(f"/runs/{run_id(20)}").text
+
+
+def test_a_run_that_is_said_to_be_gone_leaves_the_list_at_once(server: Server) -> None:
+    """Whether its summary was told or is in the stored catalog: that one is written a moment later."""
+    summary = server.get("/runs?limit=1")["runs"][0]
+    runs, place = server.services.runs, ("runreel.runs", IDENTITY, 0)
+    told = {**summary, "id": run_id(99), "position": "00000000-00000-00000000000000000099"}
+    assert runs.hear(Taken(*place, 1, run_id(99), msgspec.json.encode(told), None))
+    assert server.get("/runs")["total"] == 10
+    assert runs.hear(Taken(*place, 2, run_id(99), b"", None))
+    assert not runs.hear(Taken(*place, 3, run_id(5), b"", None))
+    assert ids_of(server.get("/runs")) == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert run_id(99).encode() not in runs.take().body
+    assert f'"{run_id(99)}":null'.encode() in runs.drain()[-1].body

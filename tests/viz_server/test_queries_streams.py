@@ -1,22 +1,21 @@
-"""Series, lines, counts and marks: of the archive and the tail as one."""
+"""Series, counts and marks: of the archive and the tail as one."""
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runreel import events as ev
 from runreel.events import Event
-from runs import RUN, SECOND, START, Clock, Voice
+from runreel_server.feed import LiveRun
+from runreel_server.queries.moments import Moments
+from runs import RUN, SECOND, START, Clock, Voice, lines, speaking
+from runs import TRAIN as X
 from serving import Server
-
-X = "e" * 16
 
 
 @pytest.fixture
@@ -24,25 +23,10 @@ def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
 
 
-def speaking() -> Voice:
-    voice = Voice("a" * 32, Clock())
-    voice.open()
-    voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
-    voice.start("train", X)
-    return voice
-
-
 def points(voice: Voice, values: list[float], name: str = "loss", at: list[int] | None = None, **where: Any) -> Event:
     times = [voice.clock.now + 1000 * number for number in range(len(values))]
     said = ev.Metrics(name=name, time=times, value=list(values), at=None if at is None else list(at))
     return voice.say(ev.METRICS, said, **{"subject": "train", "execution": X, **where}, time=times[-1], passes=1)
-
-
-def lines(voice: Voice, *texts: str, level: str = "INFO", step: str | None = "train") -> Event:
-    voice.clock.pass_(0.001)
-    times = [voice.clock.now + number for number in range(len(texts))]
-    said = ev.Logs(time=times, level=[level] * len(texts), text=list(texts))
-    return voice.say(ev.LOGS, said, subject=step, execution=X if step else None, time=times[-1], passes=1)
 
 
 # -- series
@@ -120,84 +104,6 @@ def test_runs_are_compared_by_one_question(server: Server) -> None:
     assert {key: one["value"] for key, one in found.items()} == {"train:loss": [1.0], f"{other}:train:loss": [9.0]}
 
 
-# -- lines
-
-
-def texts(answer: Any) -> list[str]:
-    return [line["text"] for line in answer["lines"]]
-
-
-def test_lines_that_the_archive_lacks_come_from_the_tail(server: Server) -> None:
-    voice = speaking()
-    for number in range(10):
-        lines(voice, f"line {number}")
-    server.archive(voice.events[:-3])
-    server.tell(voice.events[-3:])
-    found = server.get(f"/runs/{RUN}/logs?limit=5")
-    assert texts(found) == [f"line {number}" for number in range(5, 10)]
-    assert found["total"] == 10
-    earlier = server.get(f"/runs/{RUN}/logs?before={found['before']}")
-    assert texts(earlier) == [f"line {number}" for number in range(5)]
-    assert earlier["before"] is None
-
-
-def test_a_follower_gets_each_line_once(server: Server) -> None:
-    voice = speaking()
-    lines(voice, "one", "two")
-    server.archive(voice.events)
-    found = server.get(f"/runs/{RUN}/logs")
-    assert texts(found) == ["one", "two"]
-    server.tell([lines(voice, "three"), lines(voice, "four")])
-    after = server.get(f"/runs/{RUN}/logs?after={found['after']}")
-    assert texts(after) == ["three", "four"]
-    assert texts(server.get(f"/runs/{RUN}/logs?after={after['after']}")) == []
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), limit=st.integers(1, 7), back=st.booleans())
-def test_slices_in_a_row_are_the_log(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, limit: int, back: bool
-) -> None:
-    """However lines are spread over archive, tail and both, walking by cursors meets each line once, in order."""
-    chance = random.Random(seed)
-    one, other = speaking(), Voice("b" * 32, Clock())
-    for number in range(12):
-        voice = chance.choice((one, other))
-        voice.clock.pass_(chance.choice((0, 0.5)))
-        lines(voice, *[f"{voice.session[0]}{number}.{row}" for row in range(chance.randint(1, 3))])
-    events = sorted([*one.events, *other.events], key=lambda event: event.time)
-    server = Server(tmp_path_factory.mktemp("log"))
-    cut = chance.randint(0, len(events))
-    server.archive(events[:cut] or events[:1])
-    server.tell(events[max(1, cut - 3) :])
-    whole = server.get(f"/runs/{RUN}/logs?limit=1000")
-    start = f"after={whole['lines'][0]['cursor']}" if not back else f"before={whole['lines'][-1]['cursor']}"
-    met: list[str] = []
-    cursor: str | None = start
-    while cursor is not None:
-        found = server.get(f"/runs/{RUN}/logs?limit={limit}&{cursor}")
-        met = texts(found) + met if back else met + texts(found)
-        if back:
-            cursor = found["before"] and f"before={found['before']}"
-        else:
-            cursor = f"after={found['after']}" if found["lines"] else None
-    assert met == (texts(whole)[:-1] if back else texts(whole)[1:])
-
-
-def test_lines_are_chosen_by_step_level_and_text(server: Server) -> None:
-    voice = speaking()
-    lines(voice, "all is well", step=None)
-    lines(voice, "Loss is NaN", level="error")
-    lines(voice, "epoch 1", "epoch 2")
-    server.archive(voice.events[:-1])
-    server.tell(voice.events[-1:])
-    assert texts(server.get(f"/runs/{RUN}/logs?step=")) == ["all is well"]
-    assert texts(server.get(f"/runs/{RUN}/logs?step=train&level=ERROR")) == ["Loss is NaN"]
-    found = server.get(f"/runs/{RUN}/logs?q=EPOCH")
-    assert (texts(found), found["hits"], found["scanned"]) == (["epoch 1", "epoch 2"], 2, 4)
-    assert texts(server.get(f"/runs/{RUN}/logs?until={voice.events[-1].time - 1}"))[-1] == "epoch 1"
-
-
 # -- counts and marks
 
 
@@ -215,6 +121,10 @@ def test_density_counts_events_lines_and_errors_in_lanes(server: Server) -> None
     assert (grouped["total"], grouped["lanes"]) == ([6], {"train": [4]})
     part = server.get(f"/runs/{RUN}/density?width=1&from={START}&to={START + SECOND}")
     assert part["total"] == [4]
+    said = len(voice.events)
+    lines(voice, "c")
+    server.tell(voice.events[said:])
+    assert server.get(f"/runs/{RUN}/density?of=lines&width=1")["total"] == [4], "what comes later counts too"
 
 
 def test_marks_lead_from_one_moment_of_interest_to_the_next(server: Server) -> None:
@@ -225,7 +135,9 @@ def test_marks_lead_from_one_moment_of_interest_to_the_next(server: Server) -> N
     lost = voice.say(ev.PARAMS, {"a": 1})
     voice.close()
     server.archive([event for event in voice.events if event is not lost])
-    every = server.get(f"/runs/{RUN}/marks")["marks"]
+    answer = server.get(f"/runs/{RUN}/marks")
+    every = answer["marks"]
+    assert answer["counts"] == {"error": 2, "artifact": 1, "state": 3, "gap": 1}
     assert [(mark["kind"], mark["step"], mark["text"]) for mark in every] == [
         ("state", None, "started"),
         ("state", "train", "started"),
@@ -238,3 +150,100 @@ def test_marks_lead_from_one_moment_of_interest_to_the_next(server: Server) -> N
     first = every[2]["time"]
     assert server.get(f"/runs/{RUN}/marks?kind=error&after={first}&limit=1")["marks"][0]["text"] == "no rows"
     assert server.get(f"/runs/{RUN}/marks?kind=error&kind=state&before={first}")["marks"][0]["step"] == "train"
+
+
+def test_a_failure_is_one_error_though_the_steps_around_it_fail_of_it(server: Server) -> None:
+    """A traceback in the log, the step that failed of it, and the step around that one are one thing that broke."""
+    voice = speaking()
+    lines(voice, "it was slow", level="ERROR")
+    voice.clock.pass_(5)
+    voice.start("train/fold-1", "1" * 16)
+    traceback = "Traceback (most recent call last):\n  ...\nValueError: no rows"
+    said = ev.Logs(time=[voice.clock.now], level=["ERROR"], text=[traceback])
+    voice.say(ev.LOGS, said, subject="train/fold-1", execution="1" * 16)
+    for path, execution in (("train/fold-1", "1" * 16), ("train", X)):
+        voice.finish(path, execution, "FAILED", error=ev.Error(type="ValueError", message="no rows"))
+    voice.close()
+    server.archive(voice.events)
+    found = server.get(f"/runs/{RUN}/marks?kind=error")
+    assert [(mark["step"], mark["text"]) for mark in found["marks"]] == [
+        ("train", "it was slow"),
+        ("train/fold-1", traceback),
+    ]
+    assert found["counts"]["error"] == 2
+    states = [mark["state"] for mark in server.get(f"/runs/{RUN}/marks?kind=state")["marks"]]
+    assert states.count("FAILED") == 2
+
+
+def test_what_is_asked_for_is_read_and_no_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run that lacks nothing, no event is read to find its gaps; of one with gaps, no data of its lines."""
+    read: list[tuple[frozenset[str], bool]] = []
+    events = Moments.events
+
+    def counted(self: Moments, live: LiveRun, types: frozenset[str], *, data: bool = True) -> Iterator[Event]:
+        read.append((types, data))
+        return events(self, live, types, data=data)
+
+    monkeypatch.setattr(Moments, "events", counted)
+    voice = speaking()
+    lost = lines(voice, "lost")
+    lines(voice, "a")
+    server.archive([event for event in voice.events if event is not lost])
+    assert [mark["kind"] for mark in server.get(f"/runs/{RUN}/marks?kind=gap")["marks"]] == ["gap"]
+    assert [data for types, data in read if types >= ev.STREAMS] == [False]
+    server.tell([lost])
+    del read[:]
+    assert server.get(f"/runs/{RUN}/marks")["marks"] == server.get(f"/runs/{RUN}/marks?kind=state")["marks"]
+    assert [types & ev.STREAMS for types, _ in read] == [frozenset()] * 2
+
+
+def test_a_failure_of_which_a_line_tells_is_marked_once(server: Server) -> None:
+    voice = speaking()
+    lines(voice, "Traceback (most recent call last):\n  ...\nValueError: no rows", level="ERROR")
+    voice.finish("train", X, "FAILED", error=ev.Error(type="ValueError", message="no rows"))
+    voice.start("train", "f" * 16)
+    voice.finish("train", "f" * 16, "FAILED", error=ev.Error(type="Killed", message="no memory"))
+    server.archive(voice.events)
+    found = server.get(f"/runs/{RUN}/marks?kind=error")
+    assert [mark["text"].splitlines()[-1] for mark in found["marks"]] == ["ValueError: no rows", "no memory"]
+    assert found["counts"]["error"] == 2
+
+
+def test_error_lines_are_found_however_many_there_are(server: Server) -> None:
+    voice = speaking()
+    for number in range(30):
+        lines(voice, f"fine {number}")
+        lines(voice, f"wrong {number}", level="ERROR")
+    server.archive(voice.events[:40])
+    server.tell(voice.events[38:])
+
+    def asked(more: str) -> list[str]:
+        return [mark["text"] for mark in server.get(f"/runs/{RUN}/marks?kind=error{more}")["marks"]]
+
+    every = server.get(f"/runs/{RUN}/marks?kind=error")
+    assert asked("") == [f"wrong {number}" for number in range(30)]
+    assert every["counts"]["error"] == 30
+    times = [mark["time"] for mark in every["marks"]]
+    assert asked(f"&after={times[10]}&limit=3") == ["wrong 11", "wrong 12", "wrong 13"]
+    assert asked(f"&before={times[10]}&limit=3") == ["wrong 9", "wrong 8", "wrong 7"]
+    assert asked(f"&after={times[10]}&before={times[12]}") == ["wrong 11"]
+
+
+def test_nothing_is_answered_while_what_the_tail_forgot_is_not_archived(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log, a curve or a moment that lacks a part without a word would be kept as if it were whole."""
+    monkeypatch.setattr("runreel_server.feed.feed.OPEN_SECONDS", 0.0)
+    voice = speaking()
+    lines(voice, "first")
+    server.archive(voice.events)
+    server.get(f"/runs/{RUN}")
+    server.services.feed._recent._most = 1
+    told = [lines(voice, "second"), lines(voice, "third")]
+    server.tell(told)
+    for address in ("logs?limit=5", f"delta?from={START}&at={voice.clock.now}", "marks"):
+        assert "behind the tail" in server.get(f"/runs/{RUN}/{address}", 503)["detail"]
+    server._offsets = [offset - len(told) if offset > len(told) else offset for offset in server._offsets]
+    server.archive(told)
+    found = server.get(f"/runs/{RUN}/logs?limit=5")["lines"]
+    assert [line["text"] for line in found] == ["first", "second", "third"]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from runreel_server.stream import Channel, Frame, Watcher, bye, read_token, token
 from runreel_server.stream import channel as channel_module
+from runreel_server.stream import watcher as watcher_module
 from runreel_server.stream.frames import delta, snapshot
 
 
@@ -53,8 +57,19 @@ def running(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 10))
 
 
+async def told(client: Watcher, count: int = 1) -> list[tuple[str, dict[str, Any], str | None]]:
+    """The next frames that a client gets, pings aside."""
+    found: list[tuple[str, dict[str, Any], str | None]] = []
+    while len(found) < count:
+        found += [frame for frame in read(await client.next()) if frame[0] != "ping"]
+    return found
+
+
 def watch(*channels: Channel, after: str = "", ahead: frozenset[str] = frozenset()) -> Watcher:
-    return Watcher(channels, read_token(after), ahead)
+    made = Watcher([channel.name for channel in channels], read_token(after))
+    for channel in channels:
+        made.add(channel, ahead=channel.name in ahead)
+    return made
 
 
 def test_a_new_client_gets_a_snapshot_then_deltas_that_go_on_from_it() -> None:
@@ -83,6 +98,21 @@ def test_a_client_that_comes_back_goes_on_where_it_was() -> None:
         client = watch(channel, after=token({"run:a": "t:0:001"}))
         assert [data["position"] for _, data, _ in read(await client.next())] == ["t:0:002", "t:0:003"]
         assert source.taken == 0
+
+    running(test)
+
+
+def test_who_goes_on_where_nothing_has_happened_is_told_so_at_once() -> None:
+    async def test() -> None:
+        channel = Channel(Numbers(number=5))
+        client = Watcher(["run:a"], {"run:a": "t:0:005"})
+        waiting = asyncio.ensure_future(client.next())
+        await asyncio.sleep(0)  # it waits for the channel, with its timer set
+        client.add(channel)
+        begun = asyncio.get_running_loop().time()
+        ((name, data, _),) = read(await waiting)
+        assert (name, data["position"]) == ("ping", "t:0:005")
+        assert asyncio.get_running_loop().time() - begun < watcher_module.PING_SECONDS / 2
 
     running(test)
 
@@ -130,12 +160,59 @@ def test_a_snapshot_is_encoded_once_for_all_who_come_at_one_time() -> None:
     running(test)
 
 
+def test_a_snapshot_that_takes_long_holds_up_neither_the_loop_nor_what_else_is_watched() -> None:
+    async def test() -> None:
+        slow, quick = Numbers("run:a", 1), Numbers("runs", 7)
+        free = threading.Event()
+        take = slow.take
+
+        def slowly() -> Frame:
+            assert free.wait(10)
+            return take()
+
+        slow.take = slowly  # type: ignore[method-assign]
+        channels = Channel(slow), Channel(quick)
+        client, other = watch(*channels), watch(channels[0])
+        assert [data["watch"] for _, data, _ in read(await client.next())] == ["runs"]
+        pings = read(await client.next())
+        assert [(data["watch"], data["position"]) for _, data, _ in pings] == [("run:a", ""), ("runs", "t:0:007")]
+        slow.step()  # said while the snapshot is made
+        channels[0].pull()
+        waits = asyncio.ensure_future(told(other))
+        await asyncio.wait([waits], timeout=0)
+        free.set()
+        for frames in (await waits, await told(client)):
+            assert [(name, data["position"]) for name, data, _ in frames] == [("snapshot", "t:0:002")]
+        assert slow.taken == 1
+
+    running(test)
+
+
+def test_a_snapshot_that_fails_is_made_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(channel_module, "AGAIN_SECONDS", 0.0)
+
+    async def test() -> None:
+        source = Numbers(number=3)
+        take = source.take
+
+        def once() -> Frame:
+            source.take = take  # type: ignore[method-assign]
+            raise RuntimeError("a defect of the fold")
+
+        source.take = once  # type: ignore[method-assign]
+        ((name, data, _),) = read(await watch(Channel(source)).next())
+        assert (name, data["position"]) == ("snapshot", "t:0:003")
+
+    running(test)
+    assert "no snapshot of run:a" in caplog.text
+
+
 def test_one_stream_carries_several_things_and_its_token_holds_them_all() -> None:
     async def test() -> None:
         one, two = Numbers("run:a", 1), Numbers("runs", 7)
         channels = Channel(one), Channel(two)
         client = watch(*channels)
-        frames = read(await client.next())
+        frames = await told(client, 2)
         assert {data["watch"] for _, data, _ in frames} == {"run:a", "runs"}
         assert read_token(frames[-1][2] or "") == {"run:a": "t:0:001", "runs": "t:0:007"}
         two.step()
@@ -143,6 +220,29 @@ def test_one_stream_carries_several_things_and_its_token_holds_them_all() -> Non
         ((_, data, now),) = read(await client.next())
         assert data["watch"] == "runs"
         assert read_token(now or "") == {"run:a": "t:0:001", "runs": "t:0:008"}
+
+    running(test)
+
+
+def test_what_opens_late_holds_up_nothing_and_comes_when_it_is_there() -> None:
+    async def test() -> None:
+        late, there = Channel(Numbers("run:late", 7)), Channel(Numbers("runs", 1))
+        client = Watcher(["run:late", "runs"], read_token(token({"run:late": "t:0:006"})))
+        client.refuse("run:late", "not yet")
+        client.add(there)
+        gone, first = await told(client, 2)
+        assert gone == ("gone", {"watch": "run:late", "reason": "not yet"}, None)
+        assert first[1]["watch"] == "runs"
+        assert read_token(first[2] or "") == {"run:late": "t:0:006", "runs": "t:0:001"}
+        pings = read(await client.next())
+        assert [(data["watch"], data["position"]) for _, data, _ in pings] == [
+            ("run:late", "t:0:006"),
+            ("runs", "t:0:001"),
+        ]
+        client.add(late)
+        ((name, data, now),) = read(await client.next())
+        assert (name, data["position"]) == ("snapshot", "t:0:007")
+        assert read_token(now or "") == {"run:late": "t:0:007", "runs": "t:0:001"}
 
     running(test)
 
@@ -183,6 +283,22 @@ def test_frames_that_do_not_go_on_make_a_snapshot() -> None:
         source.step()
         channel.pull()
         assert [name for name, _, _ in read(await client.next())] == ["snapshot"]
+
+    running(test)
+
+
+def test_another_source_of_the_same_thing_makes_a_snapshot() -> None:
+    async def test() -> None:
+        old, new = Numbers(number=4), Numbers(number=4)
+        channel = Channel(old)
+        client = watch(channel)
+        await client.next()
+        channel.follow(new)
+        assert [name for name, _, _ in read(await client.next())] == ["snapshot"]
+        for source in (old, new):
+            source.step()
+        channel.pull()
+        assert [(name, data["from"]) for name, data, _ in read(await client.next())] == [("delta", "t:0:004")]
 
     running(test)
 

@@ -9,30 +9,11 @@ from typing import Any
 
 import exchange
 from runreel_server.stream import read_token
+from watching import bare, merge
 
 PAGE = Path(__file__).parents[2] / "docs" / "stream.md"
 
 Json = dict[str, Any]
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396, as its section 2 has it."""
-    if not isinstance(patch, dict):
-        return patch
-    into = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            into.pop(name, None)
-        else:
-            into[name] = merge(into.get(name), value)
-    return into
-
-
-def bare(value: Any) -> Any:
-    """Without nulls: absent and null mean the same."""
-    if isinstance(value, dict):
-        return {name: bare(one) for name, one in value.items() if one is not None}
-    return [bare(one) for one in value] if isinstance(value, list) else value
 
 
 def frames(kind: str) -> list[Json]:

@@ -48,10 +48,19 @@ def create_app(services: Services) -> Flask:
 
 def application_of(services: Services) -> Application:
     """The whole server as an ASGI application: what lasts beside `create_app`."""
+    from runreel_server import files
+    from runreel_server.api.streams import all_lines
     from runreel_server.asgi import Application
 
     app = create_app(services)
-    resolve = app.extensions["runreel"]["source"].names.resolve
-    application = Application(app, services, most_streams=services.settings.max_streams, resolve=resolve)
+    source = app.extensions["runreel"]["source"]
+    application = Application(
+        app,
+        services,
+        most_streams=files.streams(services.settings.max_streams),
+        plays=source.plays,
+        resolve=source.names.resolve,
+        lines=all_lines(source),
+    )
     app.extensions["runreel"]["metrics"].streams = lambda: application.streams.open if application.streams else 0
     return application

@@ -22,9 +22,13 @@ data_option = click.option("--data", type=click.Path(path_type=Path), help="Fold
 @data_option
 def up(host: str | None, port: int | None, data: Path | None) -> None:
     """Start everything on this machine: broker, consumers, server. Ctrl-C stops it and keeps all data."""
+    import flask  # noqa: F401  # first: where an extra is missing, the server's is the one to name
+
+    from runreel_consumers import serving
     from runreel_server import web
     from runreel_server.up import machine
 
+    serving.prepare()
     settings = Settings({"host": host, "port": port})
     log_to_stderr()
     with machine(settings, data) as running:
@@ -48,9 +52,11 @@ def serve(host: str | None, port: int | None) -> None:
     from runreel_server import application_of, web
 
     settings = Settings({"host": host, "port": port})
+    from runreel_consumers import serving
     from runreel_consumers.checks import require_kafka, require_store, require_topics
     from runreel_server.services import Services
 
+    serving.prepare()
     hub = None if settings.store else Hub.find(settings)
     require_store(settings)
     if settings.kafka:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from runreel_server.api import plays
+from runreel_server.api.streams import TEXT_PARAMETERS
+
 Json = dict[str, Any]
 
 _STREAM: Final = {
     "200": {
-        "description": "Server-sent events: snapshot, delta, ping, bye. At the cap: one bye.",
+        "description": "Server-sent events: snapshot, delta, ping, gone, bye. At the cap: one bye.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
@@ -19,6 +22,7 @@ _AFTER: Final = {
     "description": "The token of the last frame seen; the header Last-Event-ID means the same.",
     "schema": {"type": "string"},
 }
+_PLAY: Final = [parameter.document() for parameter in plays.PARAMETERS]
 
 
 def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
@@ -57,6 +61,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
                         "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20},
                     },
                     _AFTER,
+                    *_PLAY,
                 ],
                 "responses": {**_STREAM, **failing},
             }
@@ -65,7 +70,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
             "get": {
                 "operationId": "get-runs-run-stream",
                 "summary": "What changes in one run, as it does.",
-                "parameters": [_AFTER],
+                "parameters": [_AFTER, *_PLAY],
                 "responses": {**_STREAM, **failing},
             }
         },
@@ -85,6 +90,20 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
                     "200": {
                         "description": "CloudEvents.",
                         "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+                    },
+                    **failing,
+                },
+            }
+        },
+        "/api/v1/runs/{run}/logs.txt": {
+            "get": {
+                "operationId": "get-runs-run-logs-txt",
+                "summary": "The log as text, whole or filtered.",
+                "parameters": [parameter.document() for parameter in TEXT_PARAMETERS],
+                "responses": {
+                    "200": {
+                        "description": "A line each: time, level, step, text.",
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
                     },
                     **failing,
                 },

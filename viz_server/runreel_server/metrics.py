@@ -43,12 +43,15 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """What is read when it is asked for."""
         feed = self._services.feed
-        last = feed.last_heard
-        yield CounterMetricFamily("runreel_events_heard", "Messages that the tail has brought.", feed.heard)
+        last = feed.pulse.last_heard
+        yield CounterMetricFamily("runreel_events_heard", "Messages that the tail has brought.", feed.pulse.heard)
         if last is not None:
             yield GaugeMetricFamily("runreel_silence_seconds", "Since the last message.", time.monotonic() - last)
         yield GaugeMetricFamily("runreel_tail_ok", "Whether Kafka can be read.", float(feed.trouble is None))
         yield GaugeMetricFamily("runreel_archive_lag_events", "Heard, and not archived yet.", self._health.behind)
+        yield GaugeMetricFamily("runreel_archive_lag_seconds", "Age of the oldest of these.", self._health.seconds)
+        waiting = sum(spool.bytes for spool in feed.spools.waiting())
+        yield GaugeMetricFamily("runreel_spools_waiting_bytes", "What sessions have said that waits.", waiting)
         yield GaugeMetricFamily("runreel_streams_open", "Live streams.", self.streams())
 
     def install(self, app: Flask) -> None:

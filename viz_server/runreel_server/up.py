@@ -18,11 +18,11 @@ from runreel.errors import RunreelError, SettingError
 from runreel.hub import ACKS, Hub
 from runreel.settings import Settings
 from runreel.spool import recover
+from runreel_consumers.store import DATA
 from runreel_server import web
 
 log = logging.getLogger(__name__)
 
-DATA: Final = "data"
 STOP_SECONDS: Final = 3.0
 BROKER_SECONDS: Final = 10.0
 START_SECONDS: Final = 20.0

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from runreel.events import HEARTBEAT, LOGS, METRICS, PROGRESS, Event, Micros
 from runreel_consumers.archive.positions import Position
@@ -124,16 +126,22 @@ def table(
 
 def rows_of(found: pa.Table) -> list[Row]:
     """The rows of a table with all of the log's columns."""
-    return list(map(_row, *(values(found, name) for name in _READ)))
+    places = map(Position, *(values(found, name) for name in ("epoch", "partition", "offset")))
+    return list(map(Row, events_of(found), values(found, "received"), places))
+
+
+def events_of(found: pa.Table) -> list[Event]:
+    """The events of such a table."""
+    return list(map(_event, *(values(found, name) for name in _READ)))
 
 
 _READ: Final = (
     "type", "run", "time", "id", "source", "workspace", "session", "seq", "subject", "execution", "final", "data",
-    "extra", "received", "epoch", "partition", "offset",
+    "extra",
 )  # fmt: skip
 
 
-def _row(
+def _event(
     type_: str,
     run: str,
     time: int,
@@ -145,14 +153,10 @@ def _row(
     subject: str | None,
     execution: str | None,
     final: bool,
-    data: str,
+    data: bytes,
     extra: str | None,
-    received: int,
-    epoch: int,
-    partition: int,
-    offset: int,
-) -> Row:
-    event = Event(
+) -> Event:
+    return Event(
         type=type_,
         run=run,
         time=time,
@@ -164,16 +168,35 @@ def _row(
         subject=subject,
         execution=execution,
         final=final,
-        data=data.encode(),
+        data=data,
         extra=None if extra is None else msgspec.json.decode(extra),
     )
-    return Row(event, received, Position(epoch, partition, offset))
 
 
 def values(found: pa.Table, name: str) -> list[Any]:
-    """One column as Python values; instants as integers, microseconds since 1970."""
+    """One column as Python values; instants as integers, microseconds since 1970, and an event's data as bytes."""
     column = found.column(name)
-    if pa.types.is_timestamp(column.type):
+    if name in _RECURRING:
+        return _recurring(column)
+    if name == "data":
+        column = column.cast(pa.binary())
+    elif pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
-    answer: list[Any] = column.to_pylist()
-    return answer
+    if not column.null_count or pa.types.is_string(column.type):
+        plain: list[Any] = column.to_numpy().tolist()
+        return plain
+    filled: list[Any] = pc.fill_null(column, 0).to_numpy().tolist()
+    for row in np.flatnonzero(column.is_null().to_numpy()).tolist():
+        filled[row] = None
+    return filled
+
+
+_RECURRING: Final = frozenset({"type", "run", "source", "workspace", "session", "subject", "execution"})
+"""What many rows have in common: they share one object of it."""
+
+
+def _recurring(column: pa.ChunkedArray) -> list[Any]:
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    names = [*encoded.dictionary.to_pylist(), None]
+    codes = encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).tolist()
+    return list(map(names.__getitem__, codes))

@@ -1,116 +1,69 @@
-"""When things happened in a run: times as columns, to be counted in buckets."""
+"""How many log lines fall into each bucket of time, where most of them need not be read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from runreel.state.tally import ERRORS
+from runreel.state.sums import ERRORS
+from runreel_consumers.archive.lines import Look, Source, Times
+from runreel_consumers.archive.matching import Match
 
-Of = Literal["events", "lines", "errors"]
-"""What is counted: events (a batch once), log lines, or those of them that are errors."""
+Of = Literal["lines", "errors"]
+"""What is counted: log lines, or those of them that are errors."""
 
-COLUMNS = ("time", "subject", "session", "data")
-"""The log's columns that `of_lines` needs."""
+MATCHES: Final[dict[Of, Match]] = {"lines": Match(), "errors": Match(ERRORS)}
+"""What each of them means."""
 
 
-class Moments(msgspec.Struct):
-    """When something happened, ascending, and in which step.
+class Buckets:
+    """`width` equal buckets of time from `start` to `stop`, in microseconds since 1970.
 
-    Attributes:
-        time: microseconds since 1970, int64.
-        step: which of `steps`, int32.
-        steps: paths; the run's own is empty.
+    A bucket holds its left edge, the last one `stop` too; what lies outside is not counted.
+
+    Raises:
+        ValueError: a width below 1, or `stop` before `start`.
     """
 
-    time: npt.NDArray[np.int64]
-    step: npt.NDArray[np.int32]
-    steps: list[str]
+    def __init__(self, start: int, stop: int, width: int) -> None:
+        if width < 1:
+            raise ValueError(f"width is {width}: give the number of buckets, 1 or more")
+        if stop < start:
+            raise ValueError(f"to is {stop}, before from, {start}: give a moment after it")
+        self.start, self.stop, self.width = start, stop, width
+        self._edges = np.ceil(start + (stop - start) * np.arange(1, width) / width).astype(np.int64)
 
-    def counts(self, start: int, end: int, width: int, steps: Iterable[str] | None = None) -> npt.NDArray[np.int64]:
-        """How many lie in each of `width` equal buckets of time from `start` to `end`, both included.
+    def of(self, times: Times) -> npt.NDArray[np.int64]:
+        """The bucket of each of these times, which lie inside."""
+        return np.searchsorted(self._edges, times, side="right")
 
-        Args:
-            start: microseconds since 1970.
-            end: the same; at least `start`.
-            width: how many buckets.
-            steps: only these steps and what lies in them; None: all.
-        """
-        time = self.time
-        if steps is not None:
-            wanted = tuple(steps)
-            inside = [any(path == one or path.startswith(f"{one}/") for one in wanted) for path in self.steps]
-            time = time[np.array(inside, np.bool_)[self.step]]
-        time = time[(time >= start) & (time <= end)]
-        buckets = np.minimum((time - start) * width // max(end - start, 1), width - 1)
-        counted: npt.NDArray[np.int64] = np.bincount(buckets, minlength=width)
+    def counts(self, times: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """How many of these times lie in each bucket."""
+        inside = np.asarray(times, np.int64)
+        inside = inside[(inside >= self.start) & (inside <= self.stop)]
+        counted: npt.NDArray[np.int64] = np.bincount(self.of(inside), minlength=self.width)
         return counted
 
 
-class _Said(msgspec.Struct):
-    time: list[int]
-    level: list[str]
+def line_counts(source: Source, buckets: Buckets) -> npt.NDArray[np.int64]:
+    """How many lines of a source lie in each bucket: read are only the blocks that lie in several ones."""
+    since, until, _, rows = source.blocks()
+    whole = (since >= buckets.start) & (until <= buckets.stop)
+    first = buckets.of(since)
+    whole &= first == buckets.of(until)
+    counted = np.bincount(first[whole], rows[whole], buckets.width).astype(np.int64)
+    parted = np.flatnonzero(~whole & (until >= buckets.start) & (since <= buckets.stop))
+    return counted + buckets.counts(source.read(parted.tolist(), _all("lines")).times)
 
 
-_decoder = msgspec.json.Decoder(_Said)
+def error_times(source: Source) -> Times:
+    """When the error lines of a source were said."""
+    blocks: Sequence[int] = range(len(source.blocks().rows))
+    return source.read(blocks, _all("errors")).hits
 
 
-class Gathering:
-    """Gathers moments from several places.
-
-    Args:
-        offsets: clock offsets by session, microseconds: times are corrected by them.
-    """
-
-    def __init__(self, offsets: Mapping[str, int]) -> None:
-        self._offsets = offsets
-        self._steps: dict[str, int] = {}
-        self._time: list[npt.NDArray[np.int64]] = []
-        self._step: list[npt.NDArray[np.int32]] = []
-
-    def of_rows(self, found: pa.Table) -> None:
-        """Take rows with `time`, `subject` and `session`, each once."""
-        times = found.column("time").cast(pa.int64()).to_numpy().copy()
-        if self._offsets:
-            times += np.array(
-                [self._offsets.get(sid or "", 0) for sid in found.column("session").to_pylist()], np.int64
-            )
-        self._time.append(times)
-        self._step.append(np.array([self._code(path) for path in found.column("subject").to_pylist()], np.int32))
-
-    def of_lines(self, found: pa.Table, of: Of) -> None:
-        """Take the lines in log events with `COLUMNS`."""
-        columns = (found.column(name).to_pylist() for name in COLUMNS[1:])
-        for subject, session, data in zip(*columns, strict=True):
-            try:
-                said = _decoder.decode(data)
-            except msgspec.DecodeError:
-                continue
-            times = said.time
-            if of == "errors":
-                times = [when for when, level in zip(times, said.level, strict=False) if level.upper() in ERRORS]
-            self._time.append(np.array(times, np.int64) + self._offsets.get(session, 0))
-            self._step.append(np.full(len(times), self._code(subject), np.int32))
-
-    def moments(self) -> Moments:
-        """All that was taken."""
-        time = np.concatenate([np.zeros(0, np.int64), *self._time])
-        order = np.argsort(time, kind="stable")
-        step = np.concatenate([np.zeros(0, np.int32), *self._step])
-        return Moments(time[order], step[order], list(self._steps))
-
-    def _code(self, path: str | None) -> int:
-        return self._steps.setdefault(path or "", len(self._steps))
-
-
-def errors_of(found: pa.Table, of: Of) -> pa.Table:
-    """Of stored lines with a `level`, those that are to be counted."""
-    if of != "errors":
-        return found
-    levels: Sequence[str] = found.column("level").to_pylist()
-    return found.filter(pa.array([level.upper() in ERRORS for level in levels], pa.bool_()))
+def _all(of: Of) -> Look:
+    return Look(None, False, None, MATCHES[of], most=0)

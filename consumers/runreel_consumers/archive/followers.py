@@ -23,6 +23,7 @@ class Batch(msgspec.Struct, frozen=True):
         offsets: the offset of each.
         received: when the broker received each, microseconds since 1970.
         holes: offsets `(first, last)` that were not there.
+        buried: events that came and are no part of the log, but dead letters: whoever sent them waits for an answer.
     """
 
     epoch: Epoch
@@ -33,6 +34,7 @@ class Batch(msgspec.Struct, frozen=True):
     offsets: list[int]
     received: list[int]
     holes: list[tuple[int, int]]
+    buried: Sequence[Event] = ()
 
     @property
     def upto(self) -> Position:

@@ -1,4 +1,4 @@
-"""Long work, off the loop: the objects of runs that have ended, and merging."""
+"""Long work, off the loop: the objects of runs that have ended, merging, and what is kept no longer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ from runreel_consumers.archive.log import Log
 from runreel_consumers.archive.merge import Merger
 from runreel_consumers.archive.objects import RunObjects
 from runreel_consumers.archive.positions import Epoch, Position
+from runreel_consumers.archive.rows import late_conflicts
 
 log = logging.getLogger(__name__)
 
 MERGE_SECONDS: Final = 20.0
 """How often the partitions are looked through for segments to merge."""
+
+
+RETAIN_FIRST: Final = 60.0
+"""When, after its start, what is kept no longer is removed for the first time."""
+
+RETAIN_SECONDS: Final = 3600.0
+"""How often afterwards."""
 
 
 class Ending(msgspec.Struct):
@@ -36,6 +44,8 @@ class Ending(msgspec.Struct):
         position: its last event's.
         keyframe: its fold.
         summary: its summary, JSON.
+        since: its objects are there up to this position, and only copies of events have come after it: what is to be
+            done is to look whether they are copies. None: they are to be made.
         conflicts: pairs of rows that bear one (session, seq) and have two contents.
         failed: whether the objects could not be made.
     """
@@ -47,6 +57,7 @@ class Ending(msgspec.Struct):
     position: Position
     keyframe: bytes
     summary: bytes
+    since: Position | None = None
     conflicts: list[tuple[Row, Row]] = msgspec.field(default_factory=list)
     failed: bool = False
 
@@ -57,9 +68,17 @@ class Keeper:
     Args:
         archive: the archive's log.
         now: microseconds since 1970.
+        retain: removes from the archive what is kept no longer. Called by those that look after a partition 0: of the
+            consumers that share a topic, one.
     """
 
-    def __init__(self, archive: Log, now: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
+    def __init__(
+        self,
+        archive: Log,
+        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+        retain: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._retain = retain
         self._objects, self._merger = RunObjects(archive.store), Merger(archive, now)
         self._log = archive
         self._waiting: queue.Queue[Ending | None] = queue.Queue()
@@ -98,7 +117,7 @@ class Keeper:
             self._thread.join(deadline.left(60.0))
 
     def _work(self) -> None:
-        merge_at = time.monotonic() + MERGE_SECONDS
+        merge_at, retain_at = time.monotonic() + MERGE_SECONDS, time.monotonic() + RETAIN_FIRST
         while not self._stop.is_set():
             try:
                 ending = self._waiting.get(timeout=max(0.1, merge_at - time.monotonic()))
@@ -109,12 +128,18 @@ class Keeper:
             if time.monotonic() >= merge_at:
                 self._merge()
                 merge_at = time.monotonic() + MERGE_SECONDS
+            if time.monotonic() >= retain_at and any(partition == 0 for _, partition in list(self._places)):
+                self._try(self._retain, "what is too old was not removed")
+                retain_at = time.monotonic() + RETAIN_SECONDS
 
     def _make(self, ending: Ending) -> None:
         try:
-            ending.conflicts = self._objects.make(
-                self._log, ending.run, ending.workspace, ending.upto, ending.keyframe, ending.summary
-            )
+            if (since := ending.since) is not None:
+                ending.conflicts = self._log.again(lambda: late_conflicts(self._log, ending.run, since))
+            else:
+                ending.conflicts = self._objects.make(
+                    self._log, ending.run, ending.workspace, ending.upto, ending.keyframe, ending.summary
+                )
         except RunreelError as error:
             log.warning("objects of run %s were not made: %s", ending.run, error)
             ending.failed = True
@@ -127,10 +152,17 @@ class Keeper:
         for epoch, partition in list(self._places):
             if self._stop.is_set():
                 return
-            try:
-                self._merger.merge(epoch, partition)
-            except NotReachable as error:
-                log.warning("segments were not merged: %s", error)
+            where = f"segments of {epoch.topic}[{partition}] were not merged"
+            if not self._try(lambda e=epoch, p=partition: self._merger.merge(e, p), where):  # type: ignore[misc]
                 return
-            except Exception:
-                log.exception("segments of %s[%d] were not merged", epoch.topic, partition)
+
+    def _try(self, work: Callable[[], object], failed: str) -> bool:
+        """Do some work; answers whether the store answers. Whatever it is, it is tried again later."""
+        try:
+            work()
+        except NotReachable as error:
+            log.warning("%s: %s", failed, error)
+            return False
+        except Exception:
+            log.exception("%s", failed)
+        return True

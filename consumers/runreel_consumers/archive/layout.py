@@ -17,7 +17,8 @@ LEVELS: Final = ("flush", "minute", "hour", "day")
 class Segment(msgspec.Struct, frozen=True, order=True):
     """One immutable object of the log: all of one partition from offset `first` to `last`, both included.
 
-    `generation` counts the times that prune has rewritten it. `size` is the object's bytes, 0 where not known.
+    `generation` counts the times that rows of it were removed. What two remove at once need not be the same, so the
+    outcome has a `mark` of its own. `size` is the object's bytes, 0 where not known.
     """
 
     epoch: int
@@ -26,6 +27,7 @@ class Segment(msgspec.Struct, frozen=True, order=True):
     last: int
     level: str = "flush"
     generation: int = 0
+    mark: str = ""
     size: int = 0
 
     @property
@@ -40,7 +42,7 @@ class Segment(msgspec.Struct, frozen=True, order=True):
 
     @property
     def _stem(self) -> str:
-        rewritten = f"~{self.generation}" if self.generation else ""
+        rewritten = f"~{self.generation}-{self.mark}" if self.generation else ""
         return f"{folder(self.epoch, self.partition)}{self.level}/{self.first:020d}-{self.last:020d}{rewritten}"
 
 
@@ -76,7 +78,7 @@ def cover(found: Iterable[Segment]) -> list[Segment]:
     """
     chosen: list[Segment] = []
     end = -1
-    for segment in sorted(found, key=lambda s: (s.first, -s.last, -LEVELS.index(s.level), -s.generation)):
+    for segment in sorted(found, key=lambda s: (s.first, -s.last, -LEVELS.index(s.level), -s.generation, s.mark)):
         if segment.last > end:
             chosen.append(segment)
             end = segment.last
@@ -95,6 +97,7 @@ def contiguous(chosen: Iterable[Segment]) -> int | None:
 
 def _parse(epoch: int, partition: int, stem: str, size: int) -> Segment:
     level, name = stem.removeprefix(folder(epoch, partition)).split("/")
-    covered, _, generation = name.partition("~")
+    covered, _, rewritten = name.partition("~")
     first, last = covered.split("-")
-    return Segment(epoch, partition, int(first), int(last), level, int(generation or 0), size)
+    generation, _, mark = rewritten.partition("-")
+    return Segment(epoch, partition, int(first), int(last), level, int(generation or 0), mark, size)

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from runreel.events import Logs
+from runreel_consumers.archive.matching import Match
 
-COLUMNS: Final = ("time", "since", "session", "seq", "subject", "execution", "rows")
-"""The log's columns by which lines are found; `data` is read where they are shown."""
+ROOM: Final = 8 << 20
+"""The most characters that the texts of a slice have; it ends early, with a cursor, where they would have more."""
 
-SCAN: Final = 100_000
-"""The most lines that one slice of a search looks at."""
-
-_FIRST_CHUNK, _LARGEST_CHUNK = 64, 2_048
-_decoder = msgspec.json.Decoder(Logs)
+SECONDS: Final = 0.25
+"""How long one slice of a search goes on; it ends with the block that it is at."""
 
 Stamp = tuple[int, str, int, int]
 """The place of a line in a run: time in microseconds since 1970, session, seq, row."""
+
+Times = npt.NDArray[np.int64]
 
 
 class Line(msgspec.Struct, frozen=True):
     """One line of a run's log. `time` is corrected by the session's clock offset, where offsets were given.
 
     `escaped`: the text holds bytes that are not UTF-8 as `\\xNN`. `more`: the text goes on in the session's next event.
+    `length`: how many characters it has, where only its beginning is here; 0: all of it is.
     """
 
     time: int
@@ -44,6 +43,7 @@ class Line(msgspec.Struct, frozen=True):
     row: int
     escaped: bool = False
     more: bool = False
+    length: int = 0
 
     @property
     def stamp(self) -> Stamp:
@@ -59,20 +59,72 @@ class Slice(msgspec.Struct):
         before: the cursor that leads to earlier ones; None where there are none.
         after: the cursor that leads to later ones; those may be still to come.
         scanned: how many lines were looked at.
-        total: how many lines the chosen steps have.
         hits: how many of the scanned ones match.
+        more: whether there is more in the direction that was walked.
+        times: when the hits were said, where no lines were asked for.
+        seen: the times of the lines that were looked at, and perhaps of some beyond.
     """
 
     lines: list[Line]
     before: str | None
     after: str | None
     scanned: int
-    total: int
     hits: int
+    more: bool
+    times: list[int]
+    seen: Times
+
+
+class Span(msgspec.Struct, frozen=True):
+    """What a slice is asked for: what follows `after`, or what precedes `before`, or the end of the log.
+
+    Attributes:
+        after: a cursor.
+        before: a cursor.
+        at: in place of `after`: a cursor whose own line is the first.
+        since: in place of `after`: from this moment on, microseconds since 1970.
+        until: nothing after this moment.
+        limit: the most lines; 0: none, only how many match, and when they were said.
+        width: texts longer than so many characters are cut; None: none is.
+        seconds: how long to look at most.
+    """
+
+    after: str | None = None
+    before: str | None = None
+    at: str | None = None
+    since: int | None = None
+    until: int | None = None
+    limit: int = 200
+    width: int | None = None
+    seconds: float = SECONDS
+
+    @property
+    def back(self) -> bool:
+        """Whether it goes from later lines to earlier ones."""
+        return self.after is None and self.at is None and self.since is None
+
+    def start(self) -> Stamp | None:
+        """The place that it begins beyond; None: the end of the log.
+
+        Raises:
+            ValueError: a cursor is none, or two of them are given.
+        """
+        if sum(edge is not None for edge in (self.after, self.before, self.at, self.since)) > 1:
+            raise ValueError("after, before, at and since exclude each other")
+        if self.since is not None:
+            return (self.since, "", -1, -1)
+        if self.at is not None:
+            when, session, seq, row = parse_cursor(self.at)
+            return (when, session, seq, row - 1)
+        edge = self.after if self.before is None else self.before
+        start = None if edge is None else parse_cursor(edge)
+        if self.back and self.until is not None and (start is None or start[0] > self.until):
+            start = (self.until + 1, "", -1, -1)
+        return start
 
 
 def cursor(stamp: Stamp) -> str:
-    """A stamp as an opaque text."""
+    """A stamp as a text."""
     return "-".join(str(part) for part in stamp)
 
 
@@ -83,165 +135,207 @@ def parse_cursor(text: str) -> Stamp:
         ValueError: it is none.
     """
     try:
-        time, rest = text.split("-", 1)
+        when, rest = text.split("-", 1)
         session, seq, row = rest.rsplit("-", 2)
-        return (int(time), session, int(seq), int(row))
+        return (int(when), session, int(seq), int(row))
     except ValueError:
         raise ValueError(f"cursor {text!r} is none: take `before` or `after` of an answer") from None
 
 
+class Look(NamedTuple):
+    """How sources are looked at: beyond `start`, backwards or not, up to `until`, for what matches.
+
+    `most`: of the lines that match, at least so many that are nearest to the start are wanted; None: all. `width`: how
+    many characters of their texts are; None: all.
+    """
+
+    start: Stamp | None
+    back: bool
+    until: int | None
+    match: Match
+    most: int | None = None
+    width: int | None = None
+
+    @property
+    def sign(self) -> int:
+        """-1 where it goes back."""
+        return -1 if self.back else 1
+
+    def beyond(self, times: Times) -> Times:
+        """Of times those that lie beyond the start and not after the end."""
+        if self.start is not None:
+            times = times[self.sign * times > self.sign * self.start[0]]
+        return times if self.until is None else times[times <= self.until]
+
+
+class Found(NamedTuple):
+    """What was read: the times of all lines that were looked at, of those that match, and these lines."""
+
+    times: Times
+    hits: Times
+    lines: list[Line]
+
+
+def joined(parts: Iterable[Found]) -> Found:
+    """What was read in several parts."""
+    found = list(parts)
+    empty = np.zeros(0, np.int64)
+    return Found(
+        np.concatenate([empty, *(part.times for part in found)]),
+        np.concatenate([empty, *(part.hits for part in found)]),
+        [line for part in found for line in part.lines],
+    )
+
+
+class Blocks(NamedTuple):
+    """Lines in blocks: an event, or a group of stored rows. Block i goes from `since[i]` to `until[i]`, has about
+    `size[i]` bytes and at most `rows[i]` lines: exactly so many where lines of all steps are asked for."""
+
+    since: Times
+    until: Times
+    size: Times
+    rows: Times
+
+
 class Source(Protocol):
-    """Lines in blocks: an event, or a group of stored rows. Block i has lines from `since[i]` to `until[i]`."""
+    """Lines in blocks. `since` and `until` bound them all; what the blocks are may have to be read first."""
 
-    since: npt.NDArray[np.int64]
-    until: npt.NDArray[np.int64]
-    total: int
+    since: int
+    until: int
 
-    def lines(self, block: int) -> list[Line]:
-        """The lines of one block."""
+    def blocks(self) -> Blocks:
+        """Its blocks."""
 
-    def release(self) -> None:
-        """No more blocks are read: let go of what was kept for them."""
-
-
-class EventLines:
-    """The lines of one table of log events.
-
-    Args:
-        rows: rows of kind logs with `COLUMNS`.
-        data: answers the `data` of those rows, in the same order.
-        keep: which rows count, as a mask.
-        offsets: clock offsets by session, microseconds.
-    """
-
-    def __init__(
-        self, rows: pa.Table, data: Callable[[], Sequence[str]], keep: npt.NDArray[np.bool_], offsets: Mapping[str, int]
-    ) -> None:
-        self._fetch, self._where = data, np.flatnonzero(keep)
-        kept = rows.take(self._where)
-        self._session: list[str] = kept.column("session").to_pylist()
-        self._seq: list[int] = kept.column("seq").to_pylist()
-        self._subject: list[str | None] = kept.column("subject").to_pylist()
-        self._execution: list[str | None] = kept.column("execution").to_pylist()
-        self._shift = np.array([offsets.get(session, 0) for session in self._session], np.int64)
-        self.until = kept.column("time").cast(pa.int64()).to_numpy() + self._shift
-        self.since = pc.coalesce(kept.column("since"), kept.column("time")).cast(pa.int64()).to_numpy() + self._shift
-        self.total = int(kept.column("rows").to_numpy().sum())
-        self._data: Sequence[str] | None = None
-
-    def lines(self, block: int) -> list[Line]:
-        """The lines of one event; none where its data are not what they should be."""
-        if self._data is None:
-            self._data = self._fetch()
-        try:
-            said = _decoder.decode(self._data[int(self._where[block])])
-        except msgspec.DecodeError:
-            return []
-        shift, last = int(self._shift[block]), len(said.text) - 1
-        fixed = (self._subject[block], self._execution[block], self._session[block], self._seq[block])
-        return [
-            Line(time + shift, level, text, said.stream, *fixed, row, said.escaped, said.more and row == last)
-            for row, (time, level, text) in enumerate(zip(said.time, said.level, said.text, strict=False))
-        ]
+    def read(self, blocks: Sequence[int], look: Look) -> Found:
+        """The lines of some blocks."""
 
     def release(self) -> None:
-        """Let go of the data."""
-        self._data = None
+        """No more is read: let go of what was kept."""
 
 
-class Walk:
-    """The lines of a run, from all their sources, in the order of their stamps.
+class Columns(Protocol):
+    """Lines as columns of which only those are read that are needed; each takes the rows that are asked for."""
 
-    Args:
-        sources: where they are; each line is in one of them.
-    """
+    time: Times
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
-        self._since = np.concatenate([np.zeros(0, np.int64), *(source.since for source in sources)])
-        self._until = np.concatenate([np.zeros(0, np.int64), *(source.until for source in sources)])
-        counts = [len(source.since) for source in sources]
-        self._source = np.repeat(np.arange(len(sources)), counts)
-        self._block = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in counts)])
-        self._left = counts
-        self.total = sum(source.total for source in sources)
+    def stamps(self, rows: Times) -> list[tuple[str, int, int]]:
+        """Session, seq and row."""
 
-    def blocks(self, start: Stamp | None, *, back: bool) -> Iterator[list[Line]]:
-        """Lines before (`back`) or after `start`, or from the end or the beginning; nearest first.
+    def matches(self, match: Match, rows: Times) -> npt.NDArray[np.bool_]:
+        """Which ones match."""
 
-        A block spans time, so lines are let go only when none that is still to be read can come before them. At most
-        once for each `Walk`.
-        """
-        near, far = (self._until, self._since) if back else (self._since, self._until)
-        sign = -1 if back else 1
-        order = np.argsort(sign * near, kind="stable")
-        if start is not None:
-            order = order[sign * far[order] >= sign * start[0]]
-        waiting: list[Line] = []
-        at, chunk = 0, _FIRST_CHUNK
-        while at < len(order):
-            for block in order[at : at + chunk].tolist():
-                waiting += self._lines(block)
-            at, chunk = at + chunk, min(2 * chunk, _LARGEST_CHUNK)
-            waiting.sort(key=lambda line: line.stamp, reverse=back)
-            bound = sign * int(near[order[at]]) if at < len(order) else None
-            ready = [line for line in waiting if bound is None or sign * line.time < bound]
-            waiting = waiting[len(ready) :]
-            if start is not None:
-                ready = [line for line in ready if (line.stamp < start if back else line.stamp > start)]
-            yield ready
+    def lines(self, rows: Times, width: int | None) -> list[Line]:
+        """The lines, their texts cut to so many characters."""
+
+
+def choose(columns: Columns, look: Look) -> Found:
+    """The lines that a look is for."""
+    time_, sign = columns.time, look.sign
+    beyond = np.ones(len(time_), np.bool_)
+    if look.start is not None:
+        beyond = sign * time_ > sign * look.start[0]
+        ties = np.flatnonzero(time_ == look.start[0])
+        if len(ties):
+            stamps = columns.stamps(ties)
+            beyond[ties] = [(stamp < look.start[1:]) if look.back else (stamp > look.start[1:]) for stamp in stamps]
+    if look.until is not None:
+        beyond &= time_ <= look.until
+    rows = np.flatnonzero(beyond)
+    times = time_[rows]
+    if not look.match.everything and len(rows):
+        rows = rows[columns.matches(look.match, rows)]
+    hits = time_[rows]
+    if look.most is not None and len(rows) > look.most:
+        if look.most:
+            nearest = np.partition(sign * hits, look.most - 1)[look.most - 1]
+            rows = rows[sign * hits <= nearest]
+        else:
+            rows = rows[:0]
+    return Found(times, hits, columns.lines(rows, look.width) if len(rows) else [])
+
+
+class Reads(Protocol):
+    """The lines of a run from all their sources (`walk.Walk`)."""
+
+    def reads(self, look: Look) -> Iterator[tuple[Found, int | None]]:
+        """What was read of the next blocks, and the time beyond which nothing else lies any more; None: no more."""
 
     def close(self) -> None:
-        """Let go of everything that was kept or opened."""
-        for source in self._sources:
-            source.release()
-
-    def _lines(self, block: int) -> list[Line]:
-        number = int(self._source[block])
-        lines = self._sources[number].lines(int(self._block[block]))
-        self._left[number] -= 1
-        if not self._left[number]:
-            self._sources[number].release()
-        return lines
+        """Let go of everything."""
 
 
-def cut(
-    walk: Walk,
-    *,
-    after: str | None,
-    before: str | None,
-    until: int | None,
-    matches: Callable[[Line], bool],
-    limit: int,
-    scan: int,
-) -> Slice:
-    """The slice that follows `after`, or precedes `before`, or is the end of the log.
+def in_order(walk: Reads, look: Look) -> Iterator[tuple[Found, int | None, list[Line]]]:
+    """What a walk reads, its bound, and the lines that are ready: none that is read later can come before them."""
+    waiting: dict[Stamp, Line] = {}
+    with closing(walk):
+        for read, bound in walk.reads(look):
+            waiting.update((line.stamp, line) for line in read.lines)
+            ready = [stamp for stamp in waiting if bound is None or look.sign * stamp[0] < look.sign * bound]
+            ready.sort(reverse=look.back)
+            yield read, bound, [waiting.pop(stamp) for stamp in ready]
+
+
+def cut(walk: Reads, span: Span, match: Match) -> Slice:
+    """A slice of the log.
 
     Raises:
-        ValueError: a cursor is none, or both are given.
+        ValueError: a cursor is none, or two of them are given.
     """
-    if after is not None and before is not None:
-        raise ValueError("after and before exclude each other")
-    back = after is None
-    edge = after if before is None else before
-    start: Any = None if edge is None else parse_cursor(edge)
-    if back and until is not None and (start is None or start[0] > until):
-        start = (until + 1, "", -1, -1)
+    start, back, limit = span.start(), span.back, span.limit
+    look = Look(start, back, None if back else span.until, match, limit, span.width)
+    sign, deadline = look.sign, time.monotonic() + span.seconds
+    times: list[Times] = []
+    hits: list[Times] = []
     found: list[Line] = []
-    scanned, first, last, ended = 0, None, None, True
-    with closing(walk):
-        for line in (line for block in walk.blocks(start, back=back) for line in block):
-            if (not back and until is not None and line.time > until) or scanned >= scan or len(found) >= limit:
-                ended = False
+    bound: int | None = None
+    room, full = ROOM, False
+    for read, bound, ready in in_order(walk, look):
+        times.append(read.times)
+        hits.append(read.hits)
+        for line in ready:
+            if len(found) == limit or room <= 0:
                 break
-            scanned, first, last = scanned + 1, first or line.stamp, line.stamp
-            if matches(line):
-                found.append(line)
+            found.append(line)
+            room -= len(line.text)
+        full = limit > 0 and (len(found) == limit or room <= 0)
+        moved = bound is not None and (start is None or sign * bound > sign * start[0] + back)
+        if full or (moved and time.monotonic() > deadline):
+            break
+    none = np.zeros(0, np.int64)
+    return _slice(span, found, np.concatenate([none, *times]), np.concatenate([none, *hits]), bound, full=full)
+
+
+def _slice(span: Span, found: list[Line], seen: Times, hits: Times, bound: int | None, *, full: bool) -> Slice:
+    back, stop, more = span.back, found[-1].stamp if found else None, bound is not None
+    if full:
+        more = more or len(hits) > len(found)
+    elif bound is not None:
+        stop = (bound + back, "", 0, 0)
+    scanned = nearer(seen, stop if full or more else None, found, back=back)
+    latest = [(int(seen.max()), "", 0, 0)] if len(seen) else []
+    newest = max([*latest, *(line.stamp for line in found)], default=None)
     if back:
         found.reverse()
-        newest = edge or (cursor(first) if first else None)
-        oldest = None if ended or last is None else cursor(last)
+        after = span.before or (None if newest is None else cursor(newest))
+        before = cursor(stop) if more and stop is not None else None
     else:
-        newest = cursor(last) if last else edge
-        oldest = cursor(first) if first else edge
-    return Slice(found, oldest, newest, scanned, walk.total, len(found))
+        ends = stop if more else newest
+        edge = span.after or span.at or cursor((span.since or 0, "", 0, 0))
+        after = edge if ends is None else cursor(ends)
+        before = cursor(found[0].stamp) if found else edge
+    times: list[int] = []
+    if not span.limit:
+        inside = hits if bound is None else hits[hits > bound if back else hits < bound]
+        times = np.sort(inside).tolist()
+    return Slice(found, before, after, scanned, len(found) if span.limit else len(times), more, times, seen)
+
+
+def nearer(seen: Times, stop: Stamp | None, found: Sequence[Line], *, back: bool) -> int:
+    """How many lines were looked at up to `stop`, by their times; of those of its own time the ones that were found,
+    and all where it is no line but a bound to which a walk back has come."""
+    if stop is None:
+        return len(seen)
+    count = int(np.count_nonzero(seen > stop[0] if back else seen < stop[0]))
+    if stop[1]:
+        return count + sum(line.time == stop[0] for line in found)
+    return count + int(np.count_nonzero(seen == stop[0])) * back

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,18 +15,19 @@ from runreel_consumers.archive import segment
 from runreel_consumers.archive.cache import Cache
 from runreel_consumers.archive.columns import SCHEMA
 from runreel_consumers.archive.layout import Segment, cover, segments
-from runreel_consumers.archive.positions import Epoch, Epochs, Position
+from runreel_consumers.archive.positions import LAST_OFFSET, Epoch, Epochs, Position
 from runreel_consumers.archive.segment import Index, Span
 from runreel_consumers.archive.tombstones import Tombstones
 from runreel_consumers.store import Store
 
 T = TypeVar("T")
 
-_TRIES: Final = 8
+TRIES: Final = 8
+"""How often what lies in the archive is read anew where a segment was merged away meanwhile."""
+
 _INDEXES_KEPT: Final = 20_000
 _BYTES_KEPT: Final = 64 << 20
 _THREADS: Final = 8
-_LAST: Final = (1 << 63) - 1
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -79,6 +80,16 @@ class Log:
         """The indexes of segments, fetched side by side."""
         return list(self._pool.map(self.index, found))
 
+    def fetch(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The bytes of small objects, fetched side by side; None where one is gone."""
+        return list(self._pool.map(self._fetch, keys))
+
+    def _fetch(self, key: str) -> bytes | None:
+        try:
+            return self.store.get(key)
+        except NotFound:
+            return None
+
     def pieces(
         self, run: str, beyond: Position | None = None, *, upto: Position | None = None, covers: Covers | None = None
     ) -> list[Piece]:
@@ -117,6 +128,10 @@ class Log:
         """The rows of `kinds` of each piece; those without any give empty tables."""
         return list(self._pool.map(lambda piece: self.table(piece, kinds, columns), pieces))
 
+    def ahead(self, piece: Piece, kinds: Sequence[int]) -> Future[pa.Table]:
+        """The rows of `kinds` of one piece, being read."""
+        return self._pool.submit(self.table, piece, kinds)
+
     def table(self, piece: Piece, kinds: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of `kinds` of one piece; one column more than asked for, `offset`.
 
@@ -143,7 +158,7 @@ class Log:
         Raises:
             NotFound: the archive changes faster than it can be read.
         """
-        for _ in range(_TRIES - 1):
+        for _ in range(TRIES - 1):
             try:
                 return read()
             except NotFound:
@@ -153,7 +168,7 @@ class Log:
 
 def _bounds(epoch: int, partition: int, beyond: Position | None, upto: Position | None) -> tuple[int, int]:
     """The least and the greatest offset asked for in one partition of one epoch."""
-    low, high = 0, _LAST
+    low, high = 0, LAST_OFFSET
     if beyond is not None and (epoch, partition) == (beyond.epoch, beyond.partition):
         low = beyond.offset + 1
     elif beyond is not None and epoch < beyond.epoch:

@@ -14,7 +14,8 @@ from runreel_consumers.archive import segment
 from runreel_consumers.archive.columns import SCHEMA
 from runreel_consumers.archive.layout import LEVELS, Segment, cover, segments
 from runreel_consumers.archive.log import Log
-from runreel_consumers.archive.positions import Epoch, Position
+from runreel_consumers.archive.positions import Epoch
+from runreel_consumers.archive.tombstones import gone_upto
 
 SPANS: Final = {"minute": 60, "hour": 3600, "day": 86_400}
 """Seconds of `received` that a merged segment spans."""
@@ -77,19 +78,29 @@ class Merger:
         return [group for group in groups if len(group) > 1]
 
     def _join(self, group: Sequence[Segment], level: str) -> Segment:
-        made = Segment(group[0].epoch, group[0].partition, group[0].first, group[-1].last, level)
         holes = [hole for each in group for hole in self._log.index(each).holes]
-        segment.write(self._log.store, made, self._rows(group), _joined(holes))
-        return made
+        rows, removed = self._rows(group)
+        made = Segment(group[0].epoch, group[0].partition, group[0].first, group[-1].last, level, int(removed))
+        return segment.write(self._log.store, made, rows, _joined(holes))
 
     def rewrite(self, old: Segment) -> Segment:
         """Write a segment again without what is pruned, as its next generation; the old one goes after the grace."""
-        made = Segment(old.epoch, old.partition, old.first, old.last, old.level, old.generation + 1)
-        segment.write(self._log.store, made, self._rows([old]), self._log.index(old).holes)
-        return made
+        return segment.write(self._log.store, _next(old), self._rows([old])[0], self._log.index(old).holes)
 
-    def _rows(self, group: Iterable[Segment]) -> pa.Table:
-        """The rows of segments, each position once, without those that are pruned."""
+    def empty(self, old: Segment) -> Segment:
+        """The same where nothing is left: nothing needs to be read. Its offsets stay covered."""
+        return segment.write(self._log.store, _next(old), SCHEMA.empty_table(), self._log.index(old).holes)
+
+    def delete(self, epoch: int, partition: int, last: int) -> None:
+        """Delete the segments of a partition that lie wholly at offset `last` or before it."""
+        gone = [each for each in segments(self._log.store, epoch, partition) if each.last <= last]
+        chosen = cover(gone)
+        # Those that are read come last: else, for a moment, smaller ones would show again what they had.
+        self._log.store.delete([name for each in set(gone) - set(chosen) for name in (each.index, each.key)])
+        self._log.store.delete([name for each in chosen for name in (each.index, each.key)])
+
+    def _rows(self, group: Iterable[Segment]) -> tuple[pa.Table, bool]:
+        """The rows of segments, each position once, without those that are pruned; and whether any are."""
         tables, end = [], -1
         for each in group:
             found = segment.read(self._log.store, each)
@@ -97,7 +108,9 @@ class Merger:
                 found = found.filter(pc.greater(found.column("offset"), end))
             tables.append(found)
             end = max(end, each.last)
-        return self.without_pruned(pa.concat_tables(tables) if tables else SCHEMA.empty_table())
+        whole = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        left = self.without_pruned(whole)
+        return left, left.num_rows < whole.num_rows
 
     def without_pruned(self, found: pa.Table) -> pa.Table:
         """The rows that no tombstone covers."""
@@ -106,12 +119,8 @@ class Merger:
         epoch, partition = found.column("epoch")[0].as_py(), found.column("partition")[0].as_py()
         runs = set(pc.unique(found.column("run")).to_pylist())
         for run, upto in self._log.tombstones.all().items():
-            if run in runs:
-                gone = pc.equal(found.column("run"), run)
-                if Position(epoch, partition, 0) <= upto and epoch == upto.epoch:
-                    gone = pc.and_(gone, pc.less_equal(found.column("offset"), upto.offset))
-                elif epoch > upto.epoch:
-                    continue
+            if run in runs and (last := gone_upto(upto, epoch, partition)) >= 0:
+                gone = pc.and_(pc.equal(found.column("run"), run), pc.less_equal(found.column("offset"), last))
                 found = found.filter(pc.invert(gone))
         return found
 
@@ -131,6 +140,10 @@ class Merger:
             return self._now() - self._log.store.info(made.index).modified >= self._grace
         except NotFound:
             return False
+
+
+def _next(old: Segment) -> Segment:
+    return Segment(old.epoch, old.partition, old.first, old.last, old.level, old.generation + 1)
 
 
 def _joined(holes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -143,7 +143,7 @@ def finish(parts: Sequence[PointColumns], offsets: Mapping[str, int]) -> PointCo
         session=np.concatenate(codes),
         sessions=list(sessions),
     )
-    _count(whole)
+    count(whole)
     if offsets:
         whole.time += np.array([offsets.get(name, 0) for name in whole.sessions], np.int64)[whole.session]
     return whole.take(stamps(whole))
@@ -156,7 +156,7 @@ def stamps(found: PointColumns) -> npt.NDArray[np.int64]:
     return np.lexsort((found.row, found.seq, rank[found.session], found.time))
 
 
-def _count(found: PointColumns) -> None:
+def count(found: PointColumns) -> None:
     """Give points without an index their number among such points of their session."""
     implicit = np.flatnonzero(np.isnan(found.at))
     if not len(implicit):

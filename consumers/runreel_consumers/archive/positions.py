@@ -14,6 +14,9 @@ from runreel_consumers.store import Info, Store
 EPOCHS: Final = "epochs/"
 CLAIMS: Final = "claims/"
 
+LAST_OFFSET: Final = (1 << 63) - 1
+"""No partition has a greater one."""
+
 
 class Position(msgspec.Struct, frozen=True, order=True):
     """A place in the log. Ordered; opaque outside the archive (`str` and `parse` are its only form).

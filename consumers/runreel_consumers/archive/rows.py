@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from runreel.events import LOGS
-from runreel_consumers.archive import lines
+from runreel.state.intervals import Intervals
 from runreel_consumers.archive.columns import KINDS, SCHEMA, Row, rows_of
-from runreel_consumers.archive.dedupe import conflicts, once, repeats
+from runreel_consumers.archive.dedupe import conflicts, key_of, once, repeats
+from runreel_consumers.archive.event_lines import EventLines, Known
 from runreel_consumers.archive.log import Log, Piece
+from runreel_consumers.archive.positions import Position
 
 Said = tuple[pa.ChunkedArray, pa.ChunkedArray]
 """Sessions and seqs of events that are known from elsewhere."""
 
 _ALL = tuple(range(len(KINDS) + 1))
+_SEQ = (1 << 32) - 1
 
 
 def stream_tables(
@@ -29,37 +33,29 @@ def stream_tables(
         yield log.table(piece, (KINDS[kind],), columns).filter(mask)
 
 
-def once_by_key(log: Log, pieces: Sequence[Piece], kinds: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Columns of the rows of several kinds, each event once: of copies the first."""
-    _, doubles = repeats([found.drop_null() for found in log.read(pieces, kinds, ("session", "seq"))])
-    seen: set[tuple[str, int | str]] = set()
-    for piece in pieces:
-        found = log.table(piece, kinds, columns)
-        if doubles:
-            keys = log.table(piece, kinds, ("session", "seq", "id"))
-            names = zip(*(keys.column(name).to_pylist() for name in ("session", "seq", "id")), strict=True)
-            events = [(session, number if seq is None else seq) for session, seq, number in names]
-            mask = [event not in seen and not seen.add(event) for event in events]  # type: ignore[func-returns-value]
-            found = found.filter(pa.array(mask, pa.bool_()))
-        yield found
-
-
 def line_sources(
     log: Log,
     pieces: Sequence[Piece],
     steps: frozenset[str | None] | None,
     offsets: Mapping[str, int],
-    known: Said | None = None,
-) -> list[lines.Source]:
-    """The log events as sources of lines: of these `steps`, of all where None; those that are `known` are left out."""
+    stored: Mapping[str, Intervals],
+) -> list[EventLines]:
+    """The log events as sources of lines: of these `steps`, of all where None. Those whose seqs are `stored` are left
+    out; of copies, and of two contents of one seq, the first that is met counts."""
+    known = Known(stored)
     pieces = [piece for piece in pieces if piece.span.counts[KINDS[LOGS]]]
-    found = log.read(pieces, (KINDS[LOGS],), lines.COLUMNS)
-    sources: list[lines.Source] = []
-    for piece, rows, mask in zip(pieces, found, _masks(log, pieces, LOGS, known), strict=True):
-        if steps is not None:
-            mask &= np.array([subject in steps for subject in rows.column("subject").to_pylist()], np.bool_)
-        sources.append(lines.EventLines(rows, _data(log, piece), mask, offsets))
-    return sources
+    return [EventLines(log, piece, steps, offsets, known) for piece in pieces]
+
+
+def counted_lines(
+    log: Log, pieces: Sequence[Piece], offsets: Mapping[str, int], stored: Mapping[str, Intervals]
+) -> list[EventLines]:
+    """All log events as sources of lines, but for those whose seqs are `stored`; of two contents of one seq the one
+    with the lesser digest. It looks at all of them before the first is read."""
+    pieces = [piece for piece in pieces if piece.span.counts[KINDS[LOGS]]]
+    rows = [found.column("offset").to_numpy() for found in log.read(pieces, (KINDS[LOGS],), ("session", "seq"))]
+    kept = zip(pieces, rows, _masks(log, pieces, LOGS, None), strict=True)
+    return [EventLines(log, piece, None, offsets, Known(stored), row[mask]) for piece, row, mask in kept]
 
 
 def once_each(log: Log, pieces: Sequence[Piece], kinds: Sequence[int]) -> pa.Table:
@@ -78,12 +74,42 @@ def found_conflicts(log: Log, pieces: Sequence[Piece]) -> list[tuple[Row, Row]]:
     return list(conflicts(row for piece in pieces for row in rows_of(log.table(piece, _ALL))))
 
 
-def _data(log: Log, piece: Piece) -> Callable[[], list[str]]:
-    def fetch() -> list[str]:
-        answer: list[str] = log.table(piece, (KINDS[LOGS],), ("data",)).column("data").to_pylist()
-        return answer
+def late_conflicts(log: Log, run: str, since: Position) -> list[tuple[Row, Row]]:
+    """Pairs of rows of a run that bear one (session, seq): the later one came after a position, and says what none
+    before it said."""
+    late = [row for piece in log.pieces(run, since) for row in rows_of(log.table(piece, _ALL))]
+    keys = {key_of(row.event) for row in late if row.event.seq is not None}
+    known: dict[tuple[str, int | str], list[Row]] = {}
+    for piece in log.pieces(run, upto=since) if keys else ():
+        found = log.table(piece, _ALL, ("session", "seq"))
+        events = zip(found.column("session").to_pylist(), found.column("seq").to_pylist(), strict=True)
+        mask = [event in keys for event in events]
+        if any(mask):  # only then are whole rows read
+            for row in rows_of(log.table(piece, _ALL).filter(pa.array(mask))):
+                known.setdefault(key_of(row.event), []).append(row)
+    pairs = []
+    for row in late:
+        others = known.setdefault(key_of(row.event), [])
+        if others and all(other.event != row.event for other in others):
+            pairs.append((others[0], row))
+        others.append(row)
+    return pairs
 
-    return fetch
+
+def said_seqs(log: Log, pieces: Sequence[Piece]) -> dict[str, Intervals]:
+    """The seqs that each session has said."""
+    found = [table.select(["session", "seq"]).drop_null() for table in log.read(pieces, _ALL, ("session", "seq"))]
+    if not found:
+        return {}
+    whole = pa.concat_tables(found)
+    sessions = pc.dictionary_encode(whole.column("session").combine_chunks())
+    codes, seqs = sessions.indices.to_numpy().astype(np.int64), whole.column("seq").cast(pa.int64()).to_numpy()
+    marks = np.unique((codes << 32) | seqs)
+    ends = np.append(marks[1:] != marks[:-1] + 1, True)
+    said: dict[str, Intervals] = {}
+    for first, last in zip(marks[np.append(True, ends[:-1])].tolist(), marks[ends].tolist(), strict=True):
+        said.setdefault(sessions.dictionary[first >> 32].as_py(), []).extend((first & _SEQ, last & _SEQ))
+    return dict(sorted(said.items()))
 
 
 def _masks(log: Log, pieces: Sequence[Piece], kind: str, known: Said | None) -> list[npt.NDArray[np.bool_]]:

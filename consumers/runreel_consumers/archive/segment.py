@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from typing import Final
@@ -87,17 +88,22 @@ def ordered(found: pa.Table) -> pa.Table:
     return found.take(pc.sort_indices(found, [("run", "ascending"), ("kind", "ascending"), ("offset", "ascending")]))
 
 
-def write(store: Store, segment: Segment, found: pa.Table, holes: Sequence[tuple[int, int]]) -> Index:
+def write(store: Store, segment: Segment, found: pa.Table, holes: Sequence[tuple[int, int]]) -> Segment:
     """Store a segment: its rows (sorted here), then its index. The same rows give the same bytes.
+
+    Answers the segment as it is named: one of which rows were removed is marked by what is left.
 
     Raises:
         NotReachable: the store did not take it.
     """
     found = ordered(found)
     index = index_of(found, holes)
+    if segment.generation:
+        mark = hashlib.sha256(index.encode()).hexdigest()[:8]
+        segment = msgspec.structs.replace(segment, mark=mark)
     store.put(segment.key, encode(found, index))
     store.put(segment.index, index.encode())
-    return index
+    return segment
 
 
 def encode(found: pa.Table, index: Index) -> bytes:

@@ -9,13 +9,14 @@ from typing import Any
 from runreel.codec import decode
 from runreel.deadline import Deadline
 from runreel.errors import CodecError
-from runreel.events import HEARTBEAT, Event
+from runreel.events import HEARTBEAT, SESSION_CLOSED, Event
 from runreel.settings import Settings
 from runreel_consumers.archive import columns, segment
 from runreel_consumers.archive.followers import Batch, Follower
 from runreel_consumers.archive.layout import Segment, contiguous, cover, segments
 from runreel_consumers.archive.positions import Epoch, Epochs
 from runreel_consumers.dead import bury
+from runreel_consumers.graveyard import Graveyard
 from runreel_consumers.loop import Place
 from runreel_consumers.messages import Message
 from runreel_consumers.outbox import Outbox
@@ -39,6 +40,7 @@ class _Held:
         self.offsets: list[int] = []
         self.received: list[int] = []
         self.holes: list[tuple[int, int]] = []
+        self.buried: list[Event] = []
         self.written: int | None = None  # up to where the segment that holds it is stored
 
 
@@ -63,12 +65,15 @@ class ArchiveSink:
         self._carried = {topic: frozenset(names.split()) for topic, names in settings.topic_workspaces.items()}
         self._store, self._outbox, self._followers = store, outbox, followers
         self._epochs = Epochs(store)
+        self._graveyard = Graveyard(store)
         self._places: dict[Place, _Held] = {}
+        self.awaited = False
+        """Whether a session has said its last event since the last flush."""
 
     @property
     def held(self) -> int:
         """Bytes added and not yet flushed."""
-        return sum(held.size for held in self._places.values())
+        return sum(held.size for held in self._places.values()) + self._graveyard.held
 
     def resume(self, place: Place) -> int | None:
         """The contiguous end of what is stored of this partition: an expired offset of the group costs no repeat."""
@@ -97,17 +102,23 @@ class ArchiveSink:
         size = 0
         for message in messages:
             value = message.value()
+            event = None
             try:
                 event = _taken(value)
                 if carried is not None and event.workspace not in carried:
                     raise CodecError(f"workspace {event.workspace!r} may not be said in topic {place.topic}")
             except CodecError as error:
                 self.counts["dead"] += 1
+                if event is not None:
+                    held.buried.append(event)
+                    self.awaited = self.awaited or _is_last(event)
+                self._graveyard.add(place, message, str(error))
                 bury(self._outbox, self._dead_topic, message, str(error))
                 continue
             if partition_of(event.run, partitions) != mine:
                 self._forward(message, event.run, partition_of(event.run, partitions))
                 continue
+            self.awaited = self.awaited or _is_last(event)
             events.append(event)
             offsets.append(message.offset())
             received.append(message.timestamp()[1] * 1000)
@@ -123,7 +134,9 @@ class ArchiveSink:
         Raises:
             NotReachable: Kafka or the store did not take all of it; the next flush does the rest.
         """
+        self._graveyard.flush()
         self._outbox.flush(deadline)
+        self.awaited = False
         due = [held for held in self._places.values() if held.end > held.first]
         batches = [self._write(held) for held in due]
         for follower in self._followers:
@@ -142,6 +155,8 @@ class ArchiveSink:
 
     def forget(self, places: Iterable[Place], *, ours: bool) -> None:
         """Discard what is held of partitions that go."""
+        places = list(places)
+        self._graveyard.forget(places)
         for place in places:
             held = self._places.pop(place, None)
             if held is not None and held.announced and held.epoch is not None:
@@ -172,7 +187,9 @@ class ArchiveSink:
             segment.write(self._store, Segment(epoch.ordinal, partition, held.first, held.end - 1), rows, held.holes)
             held.written = held.end
             self.counts["segments"] += 1
-        return Batch(epoch, partition, held.first, held.end, held.events, held.offsets, held.received, held.holes)
+        return Batch(
+            epoch, partition, held.first, held.end, held.events, held.offsets, held.received, held.holes, held.buried
+        )
 
     def _table(self, held: _Held, epoch: Epoch) -> Any:
         return columns.table(held.events, held.received, held.offsets, epoch.ordinal, held.place.partition)
@@ -182,6 +199,11 @@ class ArchiveSink:
         self._outbox.send(
             message.topic(), message.value(), key=run.encode(), headers=message.headers(), partition=partition
         )
+
+
+def _is_last(event: Event) -> bool:
+    """Whether its session says nothing more: then its emitter waits to end."""
+    return event.final or event.type == SESSION_CLOSED
 
 
 def _taken(value: bytes | None) -> Event:
@@ -195,8 +217,9 @@ def _taken(value: bytes | None) -> Event:
     event = decode(value)
     if event.session is None or (event.seq is None and event.type != HEARTBEAT):
         raise CodecError("session and seq are missing: only a heartbeat may lack its seq")
-    try:
-        event.data.decode()
-    except UnicodeDecodeError as error:
-        raise CodecError(f"data are not UTF-8: {error}") from None
+    if not event.data.isascii():  # which is told faster than UTF-8
+        try:
+            event.data.decode()
+        except UnicodeDecodeError as error:
+            raise CodecError(f"data are not UTF-8: {error}") from None
     return event

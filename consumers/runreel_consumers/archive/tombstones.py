@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from typing import Final
 
-from runreel_consumers.archive.positions import Position
+from runreel_consumers.archive.positions import LAST_OFFSET, Position
 from runreel_consumers.store import Store
 
 TOMBSTONES: Final = "tombstones/"
@@ -44,9 +45,21 @@ class Tombstones:
         with self._lock:
             self._until = 0.0
 
+    def clear(self, before: int, kept: Collection[str]) -> None:
+        """Let go of those that were left before a moment (microseconds since 1970), but for the runs in `kept`."""
+        old = [info.key for info in self._store.list(TOMBSTONES) if info.modified < before]
+        self._store.delete([key for key in old if key.removeprefix(TOMBSTONES).partition("/")[0] not in kept])
+
     def _read(self) -> dict[str, Position]:
         known: dict[str, Position] = {}
         for info in self._store.list(TOMBSTONES):
             run, _, position = info.key.removeprefix(TOMBSTONES).partition("/")
             known[run] = max(Position.parse(position), known.get(run, Position(-1, 0, 0)))
         return known
+
+
+def gone_upto(upto: Position, epoch: int, partition: int) -> int:
+    """The offset of one partition up to which a run is gone that was pruned up to a position; -1: none of it."""
+    if epoch < upto.epoch:
+        return LAST_OFFSET
+    return upto.offset if (epoch, partition) == (upto.epoch, upto.partition) else -1

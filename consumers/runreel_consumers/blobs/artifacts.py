@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -51,7 +51,12 @@ class ArtifactInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         if self.state == "stored":
             return ArtifactStored(id=self.id, uri=self.content, size=self.size, sha256=self.sha256)
         return ArtifactStored(
-            id=self.id, uri=self.content, size=self.size, sha256=self.sha256, failed=f"{self.state}: {self.reason}"
+            id=self.id,
+            uri=self.content,
+            size=self.size,
+            sha256=self.sha256,
+            failed=self.reason or self.state,
+            incomplete=self.state == "incomplete",
         )
 
     def event(self) -> Event:
@@ -72,22 +77,20 @@ class ArtifactInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         )
 
 
-def content_key(sha256: str) -> str:
-    """Where bytes of this SHA-256 lie, whoever declared them."""
-    return f"content/{sha256}"
+ARTIFACTS: Final = "artifacts/"
 
 
 def read_info(store: Store, artifact: str) -> ArtifactInfo | None:
     """What became of an artifact; None: nothing yet."""
     try:
-        return msgspec.json.decode(store.get(f"artifacts/{artifact}"), type=ArtifactInfo)
+        return msgspec.json.decode(store.get(ARTIFACTS + artifact), type=ArtifactInfo)
     except NotFound:
         return None
 
 
 def write_info(store: Store, info: ArtifactInfo) -> None:
     """Keep what became of an artifact."""
-    store.put(f"artifacts/{info.id}", msgspec.json.encode(info))
+    store.put(ARTIFACTS + info.id, msgspec.json.encode(info))
 
 
 def open_artifact(

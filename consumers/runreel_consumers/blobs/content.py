@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from runreel.errors import NotFound, NotReachable
-from runreel_consumers.blobs.artifacts import content_key
+from runreel_consumers.blobs.leaving import content_keys, leaves
 from runreel_consumers.store import Store
 
 
@@ -37,7 +37,7 @@ def keep(store: Store, size: int, sha256: str, keys: Sequence[str]) -> str:
     Raises:
         NotReachable: the objects changed meanwhile, or the store joined them wrongly.
     """
-    key = content_key(sha256)
+    key = next(each for each in content_keys(sha256) if not leaves(store, each))
     try:
         if store.info(key).size == size:
             return key

@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final
-
-import msgspec
 
 from runreel.chunks import End, Label, decode_end, read_headers
 from runreel.deadline import Deadline
-from runreel.errors import CodecError, NotReachable
+from runreel.errors import CodecError
 from runreel.settings import Settings
-from runreel_consumers.blobs.artifacts import read_info
 from runreel_consumers.blobs.finisher import GRACE, Finisher, Say
-from runreel_consumers.blobs.staging import About, Ending, piece_key, staged_of, staging_key
+from runreel_consumers.blobs.stager import Held, Stager
+from runreel_consumers.blobs.staging import About, Ending
 from runreel_consumers.dead import bury
+from runreel_consumers.graveyard import Graveyard
 from runreel_consumers.loop import Place
 from runreel_consumers.messages import Message
 from runreel_consumers.outbox import Outbox
 from runreel_consumers.partitions import partition_of
 from runreel_consumers.store import Store
 
-log = logging.getLogger(__name__)
-
-_REMEMBERED: Final = 4096  # artifacts; what is staged of others is looked up again in the store
-
-
-class _Progress:
-    """What is staged of one artifact, and the hash of it as far as this process has seen it from the beginning."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.spans: list[tuple[int, int]] = []
-        self.about = self.stored = self.ended = False
-        self.hash = hashlib.sha256()
-        self.hashed_chunks = self.hashed_bytes = 0
-
-    def holds(self, n: int) -> bool:
-        return any(first <= n <= last for first, last in self.spans)
-
-    def add(self, first: int, last: int) -> None:
-        if self.spans and self.spans[-1][1] + 1 == first:
-            self.spans[-1] = (self.spans[-1][0], last)
-        else:
-            self.spans.append((first, last))
-
-    def update(self, first: int, chunks: Sequence[bytes]) -> None:
-        if first == self.hashed_chunks:
-            for chunk in chunks:
-                self.hash.update(chunk)
-                self.hashed_bytes += len(chunk)
-            self.hashed_chunks += len(chunks)
-
-
-class _Held:
-    """What was added of one artifact since the last flush."""
-
-    def __init__(self, about: About) -> None:
-        self.about = about
-        self.chunks: dict[int, bytes] = {}
-        self.ending: Ending | None = None
+AHEAD: Final = 6 << 20
+"""Bytes of one artifact that are staged without waiting for the flush: the store copies pieces of 5 MiB and more."""
 
 
 class BlobSink:
@@ -78,7 +37,8 @@ class BlobSink:
     """
 
     name = "blobs"
-    batch = 16
+    batch = 8
+    awaited = False  # whoever waits for an artifact waits for the word that it is stored
 
     def __init__(self, settings: Settings, store: Store, outbox: Outbox, say: Say, *, grace: float = GRACE) -> None:
         self.topics = [settings.topic_blobs]
@@ -86,16 +46,16 @@ class BlobSink:
         """Since the start: `chunks`, `bytes`, `repeated` chunks, `pieces`, `ends`, `dead`."""
         self.finisher = Finisher(store, say, grace=grace, mine=self._is_mine)
         self._dead_topic = settings.topic_dead
-        self._store, self._outbox = store, outbox
-        self._held: dict[Place, dict[str, _Held]] = {}
-        self._progress: OrderedDict[str, _Progress] = OrderedDict()
+        self._outbox, self._graveyard = outbox, Graveyard(store)
+        self._held: dict[Place, dict[str, Held]] = {}
         self._partitions: dict[Place, int] = {}
-        self._bytes = 0
+        self._stager = Stager(store, self.finisher, self.counts)
 
     @property
     def held(self) -> int:
-        """Bytes added and not yet flushed."""
-        return self._bytes
+        """Bytes added that are not being staged yet: those that are have a bound of their own."""
+        held = sum(each.size for held in self._held.values() for each in held.values())
+        return held + self._graveyard.held
 
     def resume(self, place: Place) -> int | None:
         """None: an expired offset means the beginning, for what is staged or stored already is passed over."""
@@ -118,16 +78,20 @@ class BlobSink:
                 label, end = _read(message)
             except CodecError as error:
                 self.counts["dead"] += 1
+                self._graveyard.add(place, message, str(error))
                 bury(self._outbox, self._dead_topic, message, str(error))
                 continue
             position = f"{place.identity}-{place.partition:05d}-{message.offset():020d}"
             about = About(label.run, label.workspace, position, message.timestamp()[1] * 1000)
-            entry = held.setdefault(label.artifact, _Held(about))
+            entry = held.setdefault(label.artifact, Held(about))
             if end is not None:
                 self.counts["ends"] += 1
                 entry.ending = Ending(about.run, about.workspace, about.position, about.received, end)
             elif label.n is not None:
                 self._hold(label.artifact, entry, label.n, message.value() or b"")
+                if entry.size >= AHEAD:
+                    self._stager.make_room(AHEAD)
+                    self._stager.begin(place, label.artifact, held.pop(label.artifact))
 
     def flush(self, deadline: Deadline) -> None:
         """Stage all that is held, then tell the finisher what may be whole.
@@ -135,15 +99,13 @@ class BlobSink:
         Raises:
             NotReachable: not all is staged by `deadline`; the next flush does the rest.
         """
+        self._graveyard.flush()
         self._outbox.flush(deadline)
         self._drop_settled()
         for place, held in self._held.items():
             for artifact in list(held):
-                if deadline.expired:
-                    raise NotReachable("the store did not take all chunks in time")
-                self._stage(place, artifact, held[artifact])
-                del held[artifact]
-        self._bytes = 0
+                self._stager.begin(place, artifact, held.pop(artifact))
+        self._stager.wait(deadline)
 
     def tick(self) -> None:
         """See to it that the finisher runs: it also settles what others left."""
@@ -153,72 +115,28 @@ class BlobSink:
     def forget(self, places: Iterable[Place], *, ours: bool) -> None:
         """Discard what is held of partitions that go."""
         gone = set(places)
+        self._graveyard.forget(gone)
         self._held = {place: held for place, held in self._held.items() if place not in gone}
         self._partitions = {place: count for place, count in self._partitions.items() if place not in gone}
-        for artifact in [each for each, progress in self._progress.items() if progress.place in gone]:
-            del self._progress[artifact]  # another consumer goes on: what it stages is not known here
-        self._bytes = sum(
-            len(chunk) for held in self._held.values() for entry in held.values() for chunk in entry.chunks.values()
-        )
+        self._stager.forget(gone)
 
     def close(self, deadline: Deadline) -> None:
         """End the finisher; what it has not done stays staged."""
+        self._stager.close()
         self.finisher.close(deadline)
         self._outbox.flush(deadline)
 
     def _drop_settled(self) -> None:
-        """Pieces of what was settled are gone: whatever more comes of it is looked up in the store."""
         while self.finisher.settled:
-            self._progress.pop(self.finisher.settled.popleft(), None)
+            self._stager.drop([self.finisher.settled.popleft()])
 
-    def _hold(self, artifact: str, entry: _Held, n: int, chunk: bytes) -> None:
+    def _hold(self, artifact: str, entry: Held, n: int, chunk: bytes) -> None:
         self.counts["chunks"] += 1
         self.counts["bytes"] += len(chunk)
-        progress = self._progress.get(artifact)
-        if n in entry.chunks or (progress is not None and (progress.stored or progress.holds(n))):
+        if n in entry.chunks or self._stager.holds(artifact, n):
             self.counts["repeated"] += 1
-            return
-        entry.chunks[n] = chunk
-        self._bytes += len(chunk)
-
-    def _stage(self, place: Place, artifact: str, entry: _Held) -> None:
-        progress = self._known(place, artifact)
-        if progress.stored and not entry.ending:
-            return
-        if entry.chunks and not progress.about:
-            self._store.put(staging_key(artifact, "about"), msgspec.json.encode(entry.about))
-            progress.about = True
-        for first, run in _runs(n for n in sorted(entry.chunks) if not progress.holds(n) and not progress.stored):
-            chunks = [entry.chunks[n] for n in run]
-            self._store.put(piece_key(artifact, first, run[-1]), b"".join(chunks))
-            progress.update(first, chunks)
-            progress.add(first, run[-1])
-            self.counts["pieces"] += 1
-        if entry.ending is not None:
-            self._store.put(staging_key(artifact, "end"), msgspec.json.encode(entry.ending))
-            progress.ended = True
-        if progress.ended:
-            self.finisher.finish(artifact, _hashed(progress, entry.ending))
-
-    def _known(self, place: Place, artifact: str) -> _Progress:
-        """What is staged of an artifact, from memory or from the store."""
-        progress = self._progress.get(artifact)
-        if progress is None:
-            progress = _Progress(place)
-            staged = staged_of(self._store, artifact)
-            for piece in staged.pieces:
-                progress.add(piece.first, piece.last)
-            info = read_info(self._store, artifact)
-            progress.stored = info is not None and info.state == "stored"
-            progress.ended = staged.has("end") or (info is not None and info.ending is not None)
-            progress.about = staged.has("about")
-            if info is not None and info.state == "incomplete" and info.chunks:
-                progress.add(0, info.chunks - 1)
-            self._progress[artifact] = progress
-            if len(self._progress) > _REMEMBERED:
-                self._progress.popitem(last=False)
-        self._progress.move_to_end(artifact)
-        return progress
+        else:
+            entry.add(n, chunk)
 
     def _is_mine(self, artifact: str) -> bool:
         return any(partition_of(artifact, count) == place.partition for place, count in self._partitions.items())
@@ -230,17 +148,3 @@ def _read(message: Message) -> tuple[Label, End | None]:
     if value is None:
         raise CodecError("a message without a value is no chunk")
     return label, decode_end(value) if label.n is None else None
-
-
-def _hashed(progress: _Progress, ending: Ending | None) -> tuple[int, str] | None:
-    """Size and SHA-256, where all chunks came in order through this process; else they are read back."""
-    if ending is None or not ending.end.chunks or progress.hashed_chunks != ending.end.chunks:
-        return None
-    return progress.hashed_bytes, progress.hash.hexdigest()
-
-
-def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, list[int]]]:
-    """Numbers that follow each other, together."""
-    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        run = [n for _, n in group]
-        yield run[0], run

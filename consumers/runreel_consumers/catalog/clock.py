@@ -32,10 +32,11 @@ _SECOND: Final = 1_000_000
 
 
 def service_event(
-    type_: str, data: Any, *, run: str, workspace: str, subject: str, outcome: str, cause: Position, time: int
+    type_: str, data: Any, *, run: str, workspace: str, subject: str, outcome: str, cause: Position | None, time: int
 ) -> Event:
-    """A service's event: one-shot, its session derived from what it says and from the position of its cause."""
-    session = derived_session(type_, run, subject, outcome, str(cause))
+    """A service's event: one-shot, its session derived from what it says and from the position of its cause; None: from
+    what it says alone."""
+    session = derived_session(type_, run, subject, outcome, str(cause or ""))
     return Event(
         type=type_,
         run=run,

@@ -48,13 +48,13 @@ class Filing:
         Raises:
             NotReachable: the store did not take all of it; the next call does the rest.
         """
-        for day in self._days.values():
-            day.write()
-        self._days = {}
-        for where in sorted(self._changed):
+        for where in sorted(self._changed):  # first: a day that still has a run that goes is what finds it again
             pipelines.write(self._store, self._key(where), self._pipelines[where])
             self._changed.discard(where)
         self._pipelines = {}
+        for day in self._days.values():
+            day.write()
+        self._days = {}
 
     def _day(self, workspace: str, run: str) -> Day:
         key = (workspace, day_of(run))

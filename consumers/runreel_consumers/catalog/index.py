@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,53 +14,60 @@ from runreel.codec import parse_time
 from runreel.errors import NotFound
 from runreel.events import ENDED
 from runreel_consumers.catalog.days import days, read
+from runreel_consumers.catalog.listing import SORTS, Query, encode_cursor, filters, labels, stretches
 from runreel_consumers.store import Info, Store
 
-_VERSION: Final = 1
+_VERSION: Final = 3
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, size INTEGER, modified INTEGER);
 CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, workspace TEXT, experiment TEXT, pipeline TEXT, owner TEXT, state TEXT,
-    started INTEGER, finished INTEGER, stalls INTEGER, position TEXT, object TEXT, text TEXT, summary TEXT);
-CREATE INDEX IF NOT EXISTS by_start ON runs (started, id);
-CREATE INDEX IF NOT EXISTS by_pipeline ON runs (workspace, pipeline, started);
-CREATE INDEX IF NOT EXISTS by_experiment ON runs (workspace, experiment, started);
+    id TEXT PRIMARY KEY, workspace TEXT, experiment TEXT NOT NULL, pipeline TEXT NOT NULL, owner TEXT NOT NULL,
+    state TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER NOT NULL, duration REAL NOT NULL,
+    failed INTEGER NOT NULL, events INTEGER NOT NULL, artifacts INTEGER NOT NULL, stalls INTEGER,
+    position TEXT, object TEXT, text TEXT, summary TEXT);
+CREATE TABLE IF NOT EXISTS labels (
+    kind TEXT, name TEXT, value, run TEXT, PRIMARY KEY (kind, name, value, run)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS labels_of_run ON labels (run);
+CREATE TRIGGER IF NOT EXISTS gone AFTER DELETE ON runs BEGIN DELETE FROM labels WHERE run = old.id; END;
 CREATE INDEX IF NOT EXISTS by_object ON runs (object);
+CREATE INDEX IF NOT EXISTS by_group ON runs (workspace, experiment, started);
 """
+_ORDERS: Final = (
+    *((name, "id") for name in SORTS if name != "id"),
+    *((name, "started", "id") for name in ("pipeline", "experiment", "owner", "state")),
+    ("state", "finished", "id"),
+    ("state", "failed", "id"),
+)
+_INDEXES: Final = "".join(
+    f"CREATE INDEX IF NOT EXISTS by_{'_'.join(names)} ON runs ({', '.join(names)});\n" for names in _ORDERS
+)
 _UPSERT: Final = """
 INSERT INTO runs VALUES (:id, :workspace, :experiment, :pipeline, :owner, :state,
-    :started, :finished, :stalls, :position, :object, :text, :summary)
+    :started, :finished, :duration, :failed, :events, :artifacts, :stalls, :position, :object, :text, :summary)
 ON CONFLICT (id) DO UPDATE SET
     workspace = excluded.workspace, experiment = excluded.experiment, pipeline = excluded.pipeline,
     owner = excluded.owner, state = excluded.state, started = excluded.started, finished = excluded.finished,
+    duration = excluded.duration, failed = excluded.failed,
+    events = excluded.events, artifacts = excluded.artifacts,
     stalls = excluded.stalls, position = excluded.position, object = coalesce(excluded.object, runs.object),
     text = excluded.text, summary = excluded.summary
 WHERE excluded.position >= runs.position
 """
-_COLUMNS: Final = {
-    "started": "coalesce(started, 0)",
-    "finished": "coalesce(finished, 0)",
-    "duration": "coalesce(finished - started, -1)",
-    "state": "coalesce(state, '')",
-    "pipeline": "coalesce(pipeline, '')",
-    "experiment": "coalesce(experiment, '')",
-    "owner": "coalesce(owner, '')",
-    "id": "id",
-}
-SORTS: Final = tuple(_COLUMNS)
-"""What the list may be sorted by, besides `param:NAME` and `metric:STEP:NAME`; descending with a minus before it."""
 
 Json = dict[str, Any]
 Jsons = list[Json]  # `list` is a method's name in the class below
 Ids = list[str]
+Values = list[Any]
 
 
 class Page(msgspec.Struct):
-    """A page of the list: summaries, the cursor of the next page (None: this is the last), how many match in all."""
+    """A page of the list: summaries, the cursor of the next page (None: this is the last), how many match in all, and
+    which of these the first one here is, from 1 on."""
 
     runs: list[Json]
     next: str | None
     total: int
+    first: int
 
 
 class Index:
@@ -105,7 +111,7 @@ class Index:
     def put(self, summary: Json, *, object_key: str | None = None) -> None:
         """Take in one summary, such as a notification holds; of two the greater position wins."""
         with self._lock, self._database:
-            self._database.execute(_UPSERT, _row(summary, object_key))
+            self._put(summary, object_key)
 
     def drop(self, run: str) -> None:
         """Forget a pruned run."""
@@ -118,6 +124,17 @@ class Index:
             found = self._database.execute("SELECT summary FROM runs WHERE id = ?", (run,)).fetchone()
         return None if found is None else _shown(found[0], now)
 
+    def links(self, role: str, what: Collection[str], limit: int) -> list[tuple[str, str]]:
+        """The runs that are linked to an id or a uri, the newest first, each with who it is: for `uses` the step that
+        uses it (empty: the run itself), for `refers` the artifact that lies there."""
+        marks = ", ".join("?" * len(what))
+        with self._lock:
+            return self._database.execute(
+                f"SELECT run, value FROM labels JOIN runs ON run = id WHERE kind = ? AND name IN ({marks}) "
+                "ORDER BY started DESC, run, value LIMIT ?",
+                (role, *what, limit),
+            ).fetchall()
+
     def find(self, suffix: str) -> Ids:
         """The runs whose id, without its hyphens, ends so."""
         end = suffix.lower().replace("-", "")
@@ -127,76 +144,79 @@ class Index:
             )
             return [run for (run,) in found]
 
-    def list(
-        self,
-        now: int,
-        *,
-        workspace: str | None = None,
-        experiment: str | None = None,
-        pipeline: str | None = None,
-        state: str | None = None,
-        tags: Iterable[str] = (),
-        q: str | None = None,
-        sort: str = "-started",
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Page:
-        """A page of the list.
-
-        Args:
-            now: microseconds since 1970, which decides who is STALLED.
-            workspace: only this workspace.
-            experiment: only this experiment.
-            pipeline: only this pipeline.
-            state: only this state; STALLED as well.
-            tags: only runs that have all of these: `name` or `name=value`.
-            q: only runs in whose id, names, owner, params or tags this text stands, whatever its case.
-            sort: one of `SORTS`, `param:NAME` or `metric:STEP:NAME`; with a minus before it, the greatest first.
-            limit: the most to answer.
-            cursor: `next` of the page before.
+    def list(self, now: int, query: Query | None = None) -> Page:
+        """A page of the list. `now`, in microseconds since 1970, decides who is STALLED.
 
         Raises:
             ValueError: the sort or the cursor is none.
         """
-        where, values = _filters(now, workspace, experiment, pipeline, state, tags, q)
-        down = sort.startswith("-")
-        column, named = _sorted_by(sort.removeprefix("-"))
-        keyset, edge = _beyond(cursor, column, named, down=down)
-        order = "DESC" if down else "ASC"
-        query = (
-            f"SELECT summary, id, {column} FROM runs WHERE {' AND '.join([*where, keyset])} "
-            f"ORDER BY {column} {order}, id {order} LIMIT ?"
-        )
+        query = query or Query()
+        left = stretches(query, now)
+        where, values = filters(query, now, counted=True)
+        rows: list[tuple[str, str, Any]] = []
         with self._lock:
-            total = self._database.execute(f"SELECT count(*) FROM runs WHERE {' AND '.join(where)}", values).fetchone()
-            found = self._database.execute(query, [*named, *values, *edge, *named, limit + 1]).fetchall()
-        shown = [_shown(summary, now) for summary, _, _ in found[:limit]]
+            total = self._count(f"SELECT count(*) FROM runs WHERE {' AND '.join(where)}", values)
+            beyond = total if query.cursor is None else sum(self._count(*one.count()) for one in left)
+            for one in left:
+                if len(rows) <= query.limit:
+                    rows += self._database.execute(*one.rows(query.limit + 1 - len(rows)))
+        found = [_shown(summary, now) for summary, _, _ in rows[: query.limit]]
         following = None
-        if len(found) > limit:
-            following = _encode_cursor(sort, found[limit - 1][2], found[limit - 1][1])
-        return Page(shown, following, total[0])
+        if len(rows) > query.limit:
+            _, run, value = rows[query.limit - 1]
+            following = encode_cursor(query.sort, value, run)
+        return Page(found, following, total, total - beyond + 1)
+
+    def ended(self, since: int) -> dict[str, int]:
+        """How many runs ended in each state since a moment in microseconds since 1970."""
+        with self._lock:
+            return dict(
+                self._database.execute("SELECT state, count(*) FROM runs WHERE finished >= ? GROUP BY +state", (since,))
+            )
+
+    def past(self, workspace: str, pipeline: str, recent: int) -> Jsons:
+        """The last runs of a pipeline as `{id, state, duration}`, the oldest first."""
+        return self._recent("pipeline", workspace, pipeline, recent)
 
     def experiments(self, workspace: str | None = None, *, recent: int = 20) -> Jsons:
         """Experiments with `{name, workspace, runs, recent: [{id, state, duration}]}`, the latest used first."""
         where, values = ("WHERE workspace = ?", [workspace]) if workspace is not None else ("", [])
         with self._lock:
             groups = self._database.execute(
-                f"SELECT workspace, experiment, count(*), max(coalesce(started, 0)) AS latest FROM runs {where} "
+                f"SELECT workspace, experiment, count(*), max(started) AS latest FROM runs {where} "
                 "GROUP BY workspace, experiment ORDER BY latest DESC, experiment",
                 values,
             ).fetchall()
             return [
-                {"name": name, "workspace": space, "runs": count, "recent": self._recent(space, name, recent)}
+                {
+                    "name": name,
+                    "workspace": space,
+                    "runs": count,
+                    "recent": self._recent("experiment", space, name, recent),
+                }
                 for space, name, count, _ in groups
             ]
 
-    def _recent(self, workspace: str, experiment: str, recent: int) -> Jsons:
-        found = self._database.execute(
-            "SELECT id, state, (finished - started) / 1e6 FROM runs WHERE workspace = ? AND experiment = ? "
-            "ORDER BY started DESC LIMIT ?",
-            (workspace, experiment, recent),
-        ).fetchall()
-        return [{"id": run, "state": state, "duration": duration} for run, state, duration in reversed(found)]
+    def _recent(self, column: str, workspace: str, name: str, recent: int) -> Jsons:
+        with self._lock:
+            found = self._database.execute(
+                f"SELECT id, state, duration FROM runs WHERE +workspace = ? AND {column} = ? "
+                "ORDER BY started DESC, id DESC LIMIT ?",
+                (workspace, name, recent),
+            ).fetchall()
+        return [
+            {"id": run, "state": state, "duration": duration if duration >= 0 else None}
+            for run, state, duration in reversed(found)
+        ]
+
+    def _count(self, query: str, values: Values) -> int:
+        return int(self._database.execute(query, values).fetchone()[0])
+
+    def _put(self, summary: Json, object_key: str | None) -> None:
+        if self._database.execute(_UPSERT, _row(summary, object_key)).rowcount:
+            self._database.execute("DELETE FROM labels WHERE run = ?", (summary["id"],))
+            said = [(*label, summary["id"]) for label in labels(summary)]
+            self._database.executemany("INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?)", said)
 
     def _take(self, info: Info) -> None:
         try:
@@ -207,7 +227,8 @@ class Index:
         with self._lock, self._database:
             before = self._database.execute("SELECT id FROM runs WHERE object = ?", (info.key,)).fetchall()
             self._database.executemany("DELETE FROM runs WHERE id = ?", [one for one in before if one[0] not in ids])
-            self._database.executemany(_UPSERT, [_row(summary, info.key) for summary in summaries])
+            for summary in summaries:
+                self._put(summary, info.key)
             self._database.execute("REPLACE INTO objects VALUES (?, ?, ?)", (info.key, info.size, info.modified))
 
 
@@ -216,7 +237,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
     try:
         if database.execute("PRAGMA user_version").fetchone()[0] not in (0, _VERSION):
             raise sqlite3.DatabaseError("another version")
-        database.executescript(f"{_TABLES} PRAGMA user_version = {_VERSION}; PRAGMA synchronous = OFF;")
+        database.executescript(f"{_TABLES} {_INDEXES} PRAGMA user_version = {_VERSION}; PRAGMA synchronous = OFF;")
     except sqlite3.DatabaseError:
         database.close()
         if path is None:
@@ -230,12 +251,18 @@ def _row(summary: Json, object_key: str | None) -> Json:
     words = [summary[name] for name in ("id", "pipeline", "experiment", "owner")]
     for values in (summary.get("tags", {}), summary.get("params", {})):
         words += [f"{key}={value}" for key, value in values.items()]
+    started, finished = _micros(summary.get("started")), _micros(summary.get("finished"))
     return {
-        **{name: summary[name] for name in ("id", "workspace", "experiment", "pipeline", "owner", "state")},
-        **{name: _micros(summary.get(name)) for name in ("started", "finished", "stalls")},
+        **{name: summary[name] or "" for name in ("id", "workspace", "experiment", "pipeline", "owner", "state")},
+        "started": started or 0,
+        "finished": finished or 0,
+        "duration": -1 if started is None or finished is None else (finished - started) / 1e6,
+        "failed": (summary.get("steps") or {}).get("FAILED", 0),
+        **{name: summary.get(name) or 0 for name in ("events", "artifacts")},
+        "stalls": _micros(summary.get("stalls")),
         "position": summary["position"],
         "object": object_key,
-        "text": "\n".join(words).casefold(),
+        "text": "\n".join(str(word) for word in words if word).casefold(),
         "summary": msgspec.json.encode(summary).decode(),
     }
 
@@ -250,69 +277,3 @@ def _shown(kept: str, now: int) -> Json:
     if summary["state"] not in ENDED and stalls is not None and stalls < now:
         summary["state"] = "STALLED"
     return summary
-
-
-def _filters(
-    now: int,
-    workspace: str | None,
-    experiment: str | None,
-    pipeline: str | None,
-    state: str | None,
-    tags: Iterable[str],
-    q: str | None,
-) -> tuple[list[str], list[Any]]:
-    where: list[str] = ["1"]
-    values: list[Any] = []
-
-    def add(condition: str, *bound: Any) -> None:
-        where.append(condition)
-        values.extend(bound)
-
-    for column, value in (("workspace", workspace), ("experiment", experiment), ("pipeline", pipeline)):
-        if value is not None:
-            add(f"{column} = ?", value)
-    if state == "STALLED":
-        add("state = 'RUNNING' AND stalls < ?", now)
-    elif state == "RUNNING":
-        add("state = 'RUNNING' AND coalesce(stalls, ?) >= ?", now, now)
-    elif state is not None:
-        add("state = ?", state)
-    for tag in tags:
-        name, equals, value = tag.partition("=")
-        found = "EXISTS (SELECT 1 FROM json_each(summary, '$.tags') WHERE key = ?"
-        add(f"{found} AND CAST(value AS TEXT) = ?)" if equals else f"{found})", name, *([value] if equals else []))
-    if q:
-        add("instr(text, ?) > 0", q.casefold())
-    return where, values
-
-
-def _sorted_by(sort: str) -> tuple[str, list[Any]]:
-    """The expression to sort by, and what is bound in it."""
-    if sort in _COLUMNS:
-        return _COLUMNS[sort], []
-    kind, _, name = sort.partition(":")
-    if name and kind in ("param", "metric"):
-        value = f"(SELECT value FROM json_each(summary, '$.{kind}s') WHERE key = ?)"
-        return f"coalesce({value}, -1e308)", [name]
-    raise ValueError(f"sort {sort!r} is none: one of {', '.join(SORTS)}, param:NAME, metric:STEP:NAME")
-
-
-def _beyond(cursor: str | None, column: str, named: list[Any], *, down: bool) -> tuple[str, list[Any]]:
-    if cursor is None:
-        return "1", []
-    _, value, run = _decode_cursor(cursor)
-    sign = "<" if down else ">"
-    return f"({column} {sign} ? OR ({column} = ? AND id {sign} ?))", [*named, value, *named, value, run]
-
-
-def _encode_cursor(sort: str, value: Any, run: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([sort, value, run])).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> tuple[str, Any, str]:
-    try:
-        decode: Callable[[bytes], Any] = msgspec.json.decode
-        sort, value, run = decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return sort, value, run
-    except (ValueError, msgspec.DecodeError):
-        raise ValueError(f"cursor {cursor!r} is none: take `next` of the page before") from None

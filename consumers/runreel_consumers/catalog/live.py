@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
+from runreel.codec import iso
 from runreel.errors import CodecError
 from runreel.events import STREAMS, Event
-from runreel.state import RUN, RunState, Tally
+from runreel.state import RUN, RunState, Tally, rules
 from runreel_consumers.archive.positions import Position
 
 
@@ -47,9 +48,9 @@ class Live:
         upto: all of the run up to this position is in here.
         position: its last event's; None before the first.
         kept: its last event's in the keyframe that it was made from; None where there was none.
+        put_away: up to where the run's own objects go, where it was made from the keyframe beside them.
         heard: when the broker received the latest of its events, microseconds since 1970.
         filed: the workspace and the pipeline under which the catalog has it.
-        briefs: its steps.
     """
 
     def __init__(self, run: str, topic: str) -> None:
@@ -57,9 +58,11 @@ class Live:
         self.topic = topic
         self.upto = self.position = Position(-1, 0, -1)
         self.kept: Position | None = None
+        self.put_away: Position | None = None
         self.heard = 0
         self.filed: tuple[str, str] | None = None
-        self.briefs: dict[str, Brief] = {}
+        self._briefs: dict[str, Brief] = {}
+        self._unread: set[str] = set()  # the steps that may differ from their briefs
 
     @property
     def run(self) -> str:
@@ -74,9 +77,7 @@ class Live:
         if event.type in STREAMS:
             self.tally.apply(event)
         else:
-            for part in touched:
-                if part[0] == "step":
-                    self._brief(part[1])
+            self._unread.update(key for kind, key in touched if kind == "step")
         self.position = max(self.position, position)
         self.heard = max(self.heard, received)
         return True
@@ -111,8 +112,7 @@ class Live:
         live.upto, live.position = _position(kept.upto), _position(kept.position)
         live.kept = live.position
         live.heard, live.filed = kept.heard, kept.filed
-        for path in state.record.steps:
-            live._brief(path)
+        live._unread.update(state.record.steps)
         return live
 
     def view(self) -> dict[str, Any]:
@@ -125,11 +125,24 @@ class Live:
         sessions = self.state.record.sessions.items()
         return {sid: one.seen[1] for sid, one in sessions if one.seen and one.seen[0] == 0}
 
-    def _brief(self, path: str) -> None:
-        step = self.state.view_part(("step", path))
-        if step is not None:
-            error = step["error"] and (step["error"]["message"] or step["error"]["type"])
-            self.briefs[path] = Brief(step["state"], step["started"], step["finished"], error)
+    @property
+    def briefs(self) -> dict[str, Brief]:
+        """Its steps."""
+        steps, index = self.state.record.steps, self.state.index
+        for path in self._unread & steps.keys():
+            last = next(reversed(rules.attempts(index, steps[path])), None)
+            waits = Brief(rules.unbegun(index, steps[path]), None, None, None)
+            self._briefs[path] = waits if last is None else _brief(last)
+        self._unread.clear()
+        return self._briefs
+
+
+def _brief(last: rules.Attempt) -> Brief:
+    started = None if last.started is None else iso(last.started)
+    if last.end is None:
+        return Brief(last.state, started, None, None)
+    error = last.end.error
+    return Brief(last.state, started, iso(last.end.time), None if error is None else error.message or error.type)
 
 
 def _position(text: str) -> Position:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runreel.errors import CodecError
 from runreel_consumers.archive.columns import KINDS
 from runreel_consumers.archive.keyframes import Keyframes
-from runreel_consumers.archive.log import Covers, Log
+from runreel_consumers.archive.log import Covers, Log, Piece
 from runreel_consumers.archive.objects import RunObjects
 from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.stamps import in_stamp_order
@@ -37,11 +39,12 @@ class Loader:
         pieces = self._log.pieces(run, covers=covers)
         if before is not None and all(piece.begin >= before for piece in pieces):
             return Live(run, topic)
-        return self.advance(self._kept(run) or Live(run, topic))
+        return self._upto(self.advance(self._kept(run) or Live(run, topic)), pieces)
 
     def fold(self, run: str, topic: str) -> Live:
         """The fold of a run from its events alone, whatever keyframes there are."""
-        return self.advance(Live(run, topic))
+        pieces = self._log.pieces(run)
+        return self._upto(self.advance(Live(run, topic)), pieces)
 
     def advance(self, live: Live) -> Live:
         """Apply the rows beyond a fold's `upto`; answers the fold."""
@@ -51,13 +54,21 @@ class Loader:
         live.upto = max(live.upto, live.position)
         return live
 
+    @staticmethod
+    def _upto(live: Live, pieces: Sequence[Piece]) -> Live:
+        """Copies changed nothing and are in there, too."""
+        live.upto = max([live.upto, *(piece.end for piece in pieces)])
+        return live
+
     def _kept(self, run: str) -> Live | None:
         pruned = self._log.tombstones.of(run)
-        for found in (self._keyframes.find(run), self._objects.keyframe(run)):
+        for found, away in ((self._keyframes.find(run), False), (self._objects.keyframe(run), True)):
             if found is None or (pruned is not None and found[0] <= pruned):
                 continue
             try:
-                return Live.from_bytes(found[1])
+                live = Live.from_bytes(found[1])
             except CodecError:
                 continue  # of another version: the events are there
+            live.put_away = found[0] if away else None
+            return live
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runreel.errors import NotFound
 from runreel_consumers.archive.keyframes import LIVE
 from runreel_consumers.archive.log import Log
@@ -57,10 +59,8 @@ def prune(store: Store, run: str, upto: Position, outbox: Outbox | None = None, 
     log = Log(store)
     pieces = log.pieces(run)
     log.tombstones.put(run, upto)
-    RunObjects(store).drop(run)
-    for workspace in list(store.folders(LIVE)):
-        store.delete([info.key for info in store.list(f"{LIVE}{workspace}/{name_of(run)}/")])
-    _drop_summary(log, run)
+    drop_caches(store, run)
+    drop_summaries(log, {run: upto})
     merger = Merger(log)
     for piece in pieces:
         merger.rewrite(piece.segment)
@@ -68,12 +68,23 @@ def prune(store: Store, run: str, upto: Position, outbox: Outbox | None = None, 
         outbox.send(topic_runs, None, key=run.encode())
 
 
-def _drop_summary(log: Log, run: str) -> None:
-    loader, day = Loader(log), day_of(run)
-    for info in list(days(log.store)):
+def drop_caches(store: Store, run: str) -> None:
+    """Delete a run's own objects and its keyframes."""
+    RunObjects(store).drop(run)
+    for workspace in list(store.folders(LIVE)):
+        store.delete([info.key for info in store.list(f"{LIVE}{workspace}/{name_of(run)}/")])
+
+
+def drop_summaries(log: Log, gone: Mapping[str, Position]) -> None:
+    """Take runs that are gone up to a position out of the stored catalog, and out of their pipelines' last runs."""
+    loader, wanted = Loader(log), {day_of(run) for run in gone}
+    for info in list(days(log.store)) if wanted else ():
         _, _, folder, name = info.key.split("/")
+        if folder not in wanted:
+            continue
         filing = Filing(log.store, name.removesuffix(".parquet"), lambda one: loader.load(one, ""))
-        for summary in read(log.store.get(info.key)) if folder == day else ():
-            if summary["id"] == run:
-                filing.drop(run, (summary["workspace"], summary["pipeline"]))
+        for summary in read(log.store.get(info.key)):
+            upto = gone.get(summary["id"])
+            if upto is not None and Position.parse(summary["position"]) <= upto:
+                filing.drop(summary["id"], (summary["workspace"], summary["pipeline"]))
         filing.write()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import Any, Final
 
 from runreel.codec import iso
@@ -12,8 +13,11 @@ from runreel_consumers.catalog.live import Live
 MOST_BARS: Final = 40
 MOST_METRICS: Final = 50
 MOST_VALUES: Final = 50
+MOST_LINKS: Final = 50
 LONGEST: Final = 500
-"""Bounds: bars of steps, last values of metrics, params or tags, characters of a text."""
+"""Bounds: bars of steps, last values of metrics, params or tags, links to other runs, characters of a text."""
+
+_LOOKED_AT: Final = 2_000  # outputs, for those that lie elsewhere
 
 _FAILED: Final = ("FAILED",)
 _PASSED_ON: Final = (
@@ -27,7 +31,8 @@ def summary(live: Live) -> dict[str, Any]:
 
     `stalls` is when it counts as STALLED if nothing more is heard: lists derive that, because it needs a clock.
     `steps` counts by state, `bars` are at most 40 steps, `metrics` the last values of at most 50 series,
-    `failing` the step that failed first with its last error line.
+    `failing` the step that failed first, with its last error line and when it ended. `links` lead to other runs:
+    `uses`, [id or uri, step] of what no step of this run has made; `refers`, [uri, artifact] of what lies elsewhere.
     """
     view = live.view()
     bars = sorted(live.briefs.items(), key=_bar_order)[:MOST_BARS]
@@ -37,13 +42,11 @@ def summary(live: Live) -> dict[str, Any]:
         "params": _bounded(view["params"]),
         "tags": _bounded(view["tags"]),
         "steps": {"total": len(live.briefs), **Counter(brief.state for brief in live.briefs.values())},
-        "bars": [
-            {"step": path, "state": brief.state, "started": brief.started, "finished": brief.finished}
-            for path, brief in bars
-        ],
+        "bars": [_bar(live, path) for path, _ in bars],
         "metrics": _metrics(live),
         "failing": _failing(live),
         "artifacts": len(live.state.record.outputs),
+        "links": _links(live),
         "sessions": len(live.state.record.sessions),
         "missing": sum(gap["to"] - gap["from"] + 1 for gap in view["missing"]),
         "losses": view["losses"],
@@ -52,6 +55,18 @@ def summary(live: Live) -> dict[str, Any]:
         "stalls": _stalls(live, ended=view["finished"] is not None),
         "position": str(live.position),
     }
+
+
+def _bar(live: Live, path: str) -> dict[str, Any]:
+    """A step's bar; with its progress while it goes on and says how much there is to do, with what it needs if skipped:
+    that tells whether it was passed over, or came to nothing because another failed."""
+    brief = live.briefs[path]
+    bar = {"step": path, "state": brief.state, "started": brief.started, "finished": brief.finished}
+    step = live.state.view_part(("step", path), tally=live.tally) if brief.state in {"RUNNING", "SKIPPED"} else None
+    progress = (step or {}).get("progress") or {}
+    if step and brief.state == "SKIPPED":
+        return bar | {"parents": step["parents"]}
+    return bar | ({"progress": {name: progress[name] for name in ("done", "total")}} if progress.get("total") else {})
 
 
 def _bar_order(item: tuple[str, Any]) -> tuple[int, str, str]:
@@ -86,7 +101,20 @@ def _failing(live: Live) -> dict[str, Any] | None:
     path = min(failed)[1]
     step = live.state.view_part(("step", path), tally=live.tally) or {}
     line = (step.get("lines") or {}).get("error") or live.briefs[path].error or ""
-    return {"step": path, "line": line[:LONGEST]}
+    # a traceback's point is its last line, which is the first that cutting would take
+    line = line.rstrip().rpartition("\n")[2] if line.startswith("Traceback") else line
+    return {"step": path, "line": line[:LONGEST], "finished": live.briefs[path].finished}
+
+
+def _links(live: Live) -> dict[str, list[list[str]]]:
+    uses = islice(live.state.index.foreign(), MOST_LINKS)
+    outputs = islice(live.state.record.outputs.items(), _LOOKED_AT)
+    said = ((key, next(iter(one.said.values()))[2]) for key, one in outputs if one.said)
+    refers = ([declared.data.uri, key] for key, declared in said if declared is not None and declared.data.uri)
+    return {
+        "uses": [[what, path] for what, (_, path) in uses if len(what) <= LONGEST],
+        "refers": [one for one in islice(refers, MOST_LINKS) if len(one[0]) <= LONGEST],
+    }
 
 
 def _stalls(live: Live, *, ended: bool) -> str | None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from runreel.bucket import AMAZON
 from runreel.errors import SettingError
 from runreel.hub import Hub
 from runreel.settings import Settings
 from runreel_consumers.store.base import Info, Store
 from runreel_consumers.store.directory import DirectoryStore
 
-__all__ = ["DirectoryStore", "Info", "Store", "open_store"]
+__all__ = ["DATA", "DirectoryStore", "Info", "Store", "open_store"]
+
+#: The folder of the archive of this machine's `runreel up`, in the state folder.
+DATA: Final = "data"
 
 _FORMS = "write dir:PATH or s3://bucket/prefix"
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that `RUNREEL_STORE` names, else that of this machine's `runreel up`.
+    """The store that `RUNREEL_STORE` names, else that of this machine's `runreel up`, also after it has ended.
+
+    Where a Kafka is named, its store must be, too: else a forgotten setting would put an archive where nobody looks.
 
     Speaks to no server: `Store.check` does.
 
@@ -24,6 +32,8 @@ def open_store(settings: Settings) -> Store:
     address = settings.store
     if not address and (hub := Hub.find(settings)) is not None:
         address = hub.store
+    if not address and not settings.kafka and (folder := settings.state_dir / DATA).is_dir():
+        address = f"dir:{folder}"
     if address.startswith("dir:") and address[4:]:
         return DirectoryStore(address[4:])
     if address.startswith("s3://"):
@@ -32,7 +42,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def _bucket(address: str, settings: Settings) -> Store:
-    from runreel_consumers.store.minio import AMAZON, MinioStore  # not for those whose store is a folder
+    from runreel_consumers.store.minio import MinioStore  # not for those whose store is a folder
 
     bucket, _, prefix = address[5:].partition("/")
     if not bucket:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -18,15 +20,16 @@ from minio.datatypes import Part as Uploaded
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
+from runreel.bucket import AMAZON
 from runreel.errors import NotFound, NotReachable, SettingError
 from runreel_consumers.store.base import CHUNK, Info, check_key, check_prefix, folder_of, ranged_file
 from runreel_consumers.store.multipart import MOST, Part, plan
 from runreel_consumers.store.ordering import by_bytes, safe_start
 from runreel_consumers.store.refusals import translated
 
-AMAZON: Final = "https://s3.amazonaws.com"
 _TIMEOUT: Final = 10.0  # seconds; a consumer that waits longer for its store loses its place in the group
 _PART: Final = 8 << 20
+_COPIES: Final = 4  # parts that the service copies at the same time
 _DENIALS: Final = 3
 _DENIED_SECONDS: Final = 0.2
 _GROWS_EACH: Final = 1000  # parts; then the part size doubles, so that 10,000 parts hold 8 TB
@@ -89,11 +92,8 @@ class MinioStore:
 
         def send(upload: _Upload) -> None:
             nonlocal size
-            for data in (first, second):
-                upload.send(data)
-            size = len(first) + len(second)
-            for data in parts:
-                upload.send(data)
+            for number, data in enumerate(itertools.chain((first, second), parts), 1):
+                upload.send(number, data)
                 size += len(data)
 
         with self._translated(key):
@@ -175,15 +175,17 @@ class MinioStore:
             return
 
         def send(upload: _Upload) -> None:
-            for part in (first, second, *parts):
-                if part is None:
-                    return
+            def one(number: int, part: Part) -> None:
                 if part.copy:
                     (cut,) = part.slices
                     whole = cut.length == sizes[cut.piece]
-                    upload.copy(self._name(sources[cut.piece]), None if whole else (cut.start, cut.length))
+                    upload.copy(number, self._name(sources[cut.piece]), None if whole else (cut.start, cut.length))
                 else:
-                    upload.send(self._joined(part, sources))
+                    upload.send(number, self._joined(part, sources))
+
+            wanted = [part for part in (first, second, *parts) if part is not None]
+            with ThreadPoolExecutor(_COPIES, "runreel-compose") as pool:
+                list(pool.map(one, itertools.count(1), wanted))
 
         with self._translated(key):
             _Upload(self._minio, self.bucket, name).run(send)
@@ -301,29 +303,28 @@ class MinioStore:
 
 
 class _Upload:
-    """One multipart upload: all of it, or nothing is left of it."""
+    """One multipart upload, its parts in any order: all of it, or nothing is left of it."""
 
     def __init__(self, client: Minio, bucket: str, name: str) -> None:
         self._client, self._bucket, self._name = client, bucket, name
         self._id = client._create_multipart_upload(bucket, name, {})
         self._parts: list[Uploaded] = []
 
-    def send(self, data: bytes) -> None:
-        number = len(self._parts) + 1
+    def send(self, number: int, data: bytes) -> None:
         etag = self._client._upload_part(self._bucket, self._name, data, None, self._id, number)
         self._parts.append(Uploaded(number, etag))
 
-    def copy(self, source: str, span: tuple[int, int] | None) -> None:
+    def copy(self, number: int, source: str, span: tuple[int, int] | None) -> None:
         headers: _Headers = {"x-amz-copy-source": quote(f"/{self._bucket}/{source}")}
         if span is not None:
             headers["x-amz-copy-source-range"] = f"bytes={span[0]}-{span[0] + span[1] - 1}"
-        number = len(self._parts) + 1
         etag, _ = self._client._upload_part_copy(self._bucket, self._name, self._id, number, headers)
         self._parts.append(Uploaded(number, etag))
 
     def run(self, send: Callable[[_Upload], None]) -> None:
         try:
             send(self)
+            self._parts.sort(key=lambda part: part.part_number)
             _complete(self._client, self._bucket, self._name, self._id, self._parts)
         except BaseException:
             with contextlib.suppress(Exception):  # what went wrong first is what counts

@@ -5,15 +5,16 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from typing import Any, Final
 
+import click
 import msgspec
 
 from runreel.errors import NotFound, NotReachable, SettingError
 from runreel.servers import server
 from runreel.settings import Settings
+from runreel.web import authorization, opened
 
 PATIENCE: Final = 30.0
 
@@ -34,12 +35,14 @@ class Api:
                 "RUNREEL_URL", "", "is empty and no `runreel up` runs here: set it, or start `runreel up`"
             )
         self.url = url
+        self._who = authorization(settings)
 
     def get(self, path: str, **query: Any) -> Json:
         """A JSON answer.
 
         Raises:
             NotFound: the server says so; the message is its own.
+            UsageError: the server says that a value is none.
             NotReachable: no answer, or one that is an error.
         """
         with self._open(path, query, PATIENCE) as answer:
@@ -87,12 +90,14 @@ class Api:
         given = {name: value for name, value in query.items() if value is not None}
         address = self.url + path + ("?" + urllib.parse.urlencode(given, doseq=True) if given else "")
         try:
-            return urllib.request.urlopen(address, timeout=timeout)
+            return opened(address, timeout, self._who)
         except urllib.error.HTTPError as error:
             with error:
                 detail = _detail(error.read()) or f"{error.code} {error.reason}"
             if error.code == 404:
                 raise NotFound(detail) from None
+            if error.code == 400:
+                raise click.UsageError(detail) from None
             raise NotReachable(f"{self.url}: {detail}") from None
         except (urllib.error.URLError, OSError) as error:
             raise NotReachable(f"no answer from {self.url} ({getattr(error, 'reason', error)})") from None

@@ -27,7 +27,7 @@ from runreel.step import Step
 from runreel.step import inside as path_inside
 from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP, is_safe
 from runreel.transports.choice import check
-from runreel.values import clean
+from runreel.values import clean, masked
 from runreel.voice import SILENCE, Voice
 
 SOURCE = "shell"
@@ -165,9 +165,9 @@ def start(
     began = events.RunStarted(pipeline=clean(pipeline), experiment=clean(experiment), owner=user(), given=True)
     said: list[tuple[str, Any]] = [(events.RUN_STARTED, began)]
     if params:
-        said.append((events.PARAMS, params))
+        said.append((events.PARAMS, masked("params", params)))
     if tags:
-        said.append((events.TAGS, tags))
+        said.append((events.TAGS, masked("tags", tags)))
     if graph:
         declared = {}
         for text in graph:

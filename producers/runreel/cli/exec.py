@@ -12,8 +12,8 @@ import click
 import runreel
 from runreel.cli.child import Child
 from runreel.deadline import Deadline
-from runreel.environment import command as shown
 from runreel.events import Error
+from runreel.masks import command as shown
 from runreel.settings import Settings
 from runreel.spool import recover
 from runreel.transports.choice import check

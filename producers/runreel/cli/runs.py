@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from runreel.cli.api import Api
+from runreel.events import ENDED
 from runreel.ids import short
+from runreel.measures import span
 from runreel.settings import Settings
 
 COLUMNS = "{:<10} {:<9} {:<24} {:<16} {:>19} {:>9} {:>10}"
+
+#: The states of runs and steps, as one letter each.
+MARKS: Final = {
+    "PENDING": "○",
+    "RUNNING": "▶",
+    "SUCCEEDED": "✓",
+    "FAILED": "✗",
+    "SKIPPED": "–",
+    "CACHED": "=",
+    "CANCELED": "⊘",
+    "STALLED": "△",
+}
+
+
+STATES: Final = ("PENDING", "RUNNING", "STALLED", *sorted(ENDED))
 
 
 @click.command("runs")
 @click.option("--pipeline", help="Only runs of this pipeline.")
 @click.option("--experiment", help="Only runs of this experiment.")
-@click.option("--state", help="Only runs in this state, such as FAILED.")
-@click.option("-n", "--limit", default=20, show_default=True, help="How many.")
-def command(pipeline: str | None, experiment: str | None, state: str | None, limit: int) -> None:
+@click.option("--state", type=click.Choice(STATES, case_sensitive=False), multiple=True, help="Only in these states.")
+@click.option("--tag", multiple=True, metavar="NAME[=VALUE]", help="Only runs that have all of these tags.")
+@click.option("--since", help="Only runs that started since: a time, a day, or how long ago, as 24h.")
+@click.option("-q", "--query", help="Only runs with this text in id, names, owner, params or tags.")
+@click.option("--sort", help="started, duration, pipeline, metric:STEP:NAME, ...; with - before it downwards.")
+@click.option("-n", "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many.")
+def command(query: str | None, **given: Any) -> None:
     """List runs, the newest first."""
-    api = Api(Settings())
-    found = api.get("/api/v1/runs", pipeline=pipeline, experiment=experiment, state=state, limit=limit)["runs"]
+    found = Api(Settings()).get("/api/v1/runs", q=query, **given)["runs"]
     if not found:
         click.echo("no runs")
         return
@@ -34,7 +54,7 @@ def command(pipeline: str | None, experiment: str | None, state: str | None, lim
 def row(run: dict[str, Any]) -> str:
     """One line of the list."""
     started, finished = when(run.get("started")), when(run.get("finished"))
-    took = span((finished or datetime.now().astimezone()) - started) if started else "–"
+    took = span(((finished or datetime.now().astimezone()) - started).total_seconds()) if started else "–"
     return COLUMNS.format(
         short(run["id"]),
         run.get("state") or "",
@@ -49,10 +69,3 @@ def row(run: dict[str, Any]) -> str:
 def when(text: str | None) -> datetime | None:
     """A time of the API in the reader's zone."""
     return datetime.fromisoformat(text).astimezone() if text else None
-
-
-def span(length: Any) -> str:
-    """A duration as m:ss or h:mm:ss."""
-    minutes, seconds = divmod(max(0, int(length.total_seconds())), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
 from runreel.cli.api import Api, Json
-from runreel.cli.runs import when
+from runreel.cli.runs import MARKS, when
+from runreel.cli.terminal import merged
+from runreel.codec import iso, parse_time
 from runreel.errors import NotReachable
 from runreel.events import ENDED
 from runreel.ids import short
+from runreel.measures import size_of, span
+from runreel.moments import moment_of
 from runreel.settings import Settings
 
 AGAIN_SECONDS: Final = 1.0
-MARKS: Final = {
-    "PENDING": "○",
-    "RUNNING": "▶",
-    "SUCCEEDED": "✓",
-    "FAILED": "✗",
-    "SKIPPED": "–",
-    "CACHED": "=",
-    "CANCELED": "⊘",
-    "STALLED": "△",
-}
+LINES: Final = 200
+GOOD: Final = frozenset({"SUCCEEDED", "CACHED", "SKIPPED"})
 
 
 @click.command("tail")
 @click.argument("run", default="last")
-@click.option("--steps-only", is_flag=True, help="Do not show the log.")
-def command(run: str, steps_only: bool) -> int:
-    """Follow RUN: its steps as they start and end, their progress, and the log. RUN is any unique end of a run's id,
-    or `last`. Ends with the run; the exit code is 1 where it failed."""
+@click.option("--steps-only", is_flag=True, help="Do not show the log; implies --plain.")
+@click.option("--plain", is_flag=True, help="Lines, as where the output is no terminal, instead of a page.")
+@click.option("--at", "moment", metavar="TIME", help="The page as it was at this moment, once.")
+def command(run: str, steps_only: bool, plain: bool, moment: str | None) -> int:
+    """Follow RUN: its steps with their progress, last metrics, and the log. RUN is any unique end of a run's id,
+    or `last`. Ends with the run; the exit code is 1 where it failed.
+
+    TIME is ISO 8601, a clock's (`17:07`), or a span after the run's start (`90`, `15 min`) or before its end (`-30`).
+    """
     api = Api(Settings())
     state = api.run(run)
+    page = None if plain or steps_only else terminal(f"{api.url}/runs/{state['id']}")
+    if moment is not None:
+        return past(api, state, moment, page)
+    if page is not None and sys.stdout.isatty():
+        return follow(api, state, page)
     click.echo(f"{state['pipeline']} {short(state['id'])}  {state['state']}  {api.url}/runs/{state['id']}")
     screen = Screen(steps_only)
     for kind, data in frames(api, state["id"]):
@@ -46,7 +53,55 @@ def command(run: str, steps_only: bool) -> int:
             screen.show(data["patch"])
         if screen.state in ENDED:
             break
-    return 0 if screen.state in ("SUCCEEDED", "CACHED", "SKIPPED") else 1
+    return 0 if screen.state in GOOD else 1
+
+
+def terminal(url: str) -> Any:
+    """The page in a terminal; None where rich is not installed."""
+    from runreel.cli.terminal import Terminal
+
+    try:
+        return Terminal(url)
+    except ModuleNotFoundError:
+        return None
+
+
+def past(api: Api, now: Json, moment: str, page: Any) -> int:
+    """Show a run, of which this is the state now, as it was at a moment."""
+    end = parse_time(now["finished"]) if now.get("finished") else time.time_ns() // 1000
+    try:
+        at = moment_of(moment, parse_time(now["started"]) if now.get("started") else end, end)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
+    run, then = now["id"], iso(at)
+    state = api.get(f"/api/v1/runs/{run}", at=then)
+    lines = api.get(f"/api/v1/runs/{run}/logs", until=then, limit=LINES)["lines"]
+    if page is None:
+        screen = Screen(steps_only=False)
+        screen.show(state)
+        screen.lines({"count": len(lines), "last": lines})
+        return 0
+    page.now = datetime.fromtimestamp(at / 1e6, UTC)
+    page.show(state)
+    page.lines(lines)
+    page.print()
+    return 0
+
+
+def follow(api: Api, state: Json, page: Any) -> int:
+    """Show a run's page until it ends, or somebody presses Ctrl-C."""
+    page.show(state)
+    page.lines(api.get(f"/api/v1/runs/{state['id']}/logs", limit=LINES)["lines"])
+    with page:
+        for kind, data in frames(api, state["id"]):
+            if kind == "snapshot":
+                page.show(data["state"])
+            elif kind == "delta":
+                page.patch(data["patch"])
+                page.lines((data.get("lines") or {}).get("last", ()))
+            if page.state["state"] in ENDED:
+                break
+    return 0 if page.state["state"] in GOOD else 1
 
 
 def frames(api: Api, run: str) -> Any:
@@ -69,6 +124,7 @@ class Screen:
         self.state = ""
         self._steps_only = steps_only
         self._shown: dict[str, tuple[Any, ...]] = {}
+        self._artifacts: dict[str, Json] = {}
 
     def show(self, state: Json) -> None:
         """Show what has changed in a state or a patch of one."""
@@ -80,6 +136,17 @@ class Screen:
             if self._shown.get(path, ("PENDING", None)) != looks:
                 self._shown[path] = looks
                 click.echo(line(path, step))
+        for key, change in (state.get("artifacts") or {}).items():
+            if change is None:  # spoken of before it is declared
+                self._artifacts.pop(key, None)
+                continue
+            known = self._artifacts[key] = merged(self._artifacts.get(key, {}), change)
+            sent, declared = known.get("sent"), known.get("declared")
+            looks = (known["state"], int(10 * sent / declared) if sent is not None and declared else sent)
+            before = self._shown.get(f"\0{key}", None if self.state else ("stored", None))
+            if before != looks:
+                self._shown[f"\0{key}"] = looks
+                click.echo(artifact_line(known))
         if state.get("state") and state["state"] != self.state:
             self.state = state["state"]
             if self.state in ENDED:
@@ -99,6 +166,13 @@ class Screen:
             click.echo(f"  {clock} {one['step'] or '':<20} {level}{one['text']}")
 
 
+def artifact_line(artifact: Json) -> str:
+    """An artifact as one line."""
+    state = {"pending": "on its way", "stored": ""}.get(artifact["state"], artifact["state"])
+    parts = ("◇", f"{artifact['name']:<24}", f"{artifact['type']:<9}", size_of(artifact), state)
+    return " ".join(part for part in parts if part).rstrip()
+
+
 def line(path: str, step: Json) -> str:
     """A step as one line."""
     progress = step.get("progress") or {}
@@ -106,6 +180,6 @@ def line(path: str, step: Json) -> str:
     far = f"{done:g} of {total:g} {unit}" if done is not None and total else f"{done:g} {unit}" if done else ""
     error = (step.get("error") or {}).get("message", "")
     started, finished = when(step.get("started")), when(step.get("finished"))
-    took = f"{(finished - started).total_seconds():.1f} s" if started and finished else ""
+    took = span((finished - started).total_seconds()) if started and finished else ""
     parts = (MARKS.get(step["state"], " "), f"{path:<24}", f"{step['state']:<9}", far, took, error)
     return " ".join(part for part in parts if part).rstrip()

@@ -53,7 +53,11 @@ class Reader:
     """Reads the slots of one spool. Used by one thread.
 
     A claimed slot that is not written yet (its writer is between two instructions, or was interrupted there) is
-    *pending*: it is passed over and looked at again in each round; its segment stays.
+    *pending*: it is passed over and looked at again in each round; its segment stays until the session is closed.
+    Giving it back earlier would not be sound: a writer that was interrupted for ever, by an exception from a signal
+    handler, looks like one that is merely stopped (SIGSTOP, a busy machine, a debugger) and may write in an hour, into
+    memory that is somebody else's by then. What tells them apart would cost every call; such a segment, one at most for
+    each interruption, costs a session some disk.
 
     Args:
         read: the first slot that is not sealed.

@@ -300,11 +300,11 @@ class Shipper:
             _log.warning("the refused file %s cannot be written", path)
         return path
 
-    def heartbeat(self, interval: float) -> Sealed:
-        """A sign of life, not spooled."""
+    def heartbeat(self, interval: float, uploads: dict[str, int]) -> Sealed:
+        """A sign of life, not spooled, with the artifacts that are being sent and how many bytes of them were taken."""
         session, meta = self.session, self.folder.meta
         said = self.ledger.mark.next - 1
-        data = Heartbeat(interval=interval, said=said, spool=self.waiting())
+        data = Heartbeat(interval=interval, said=said, spool=self.waiting(), uploads=uploads)
         event = Event(
             type=HEARTBEAT,
             run=meta.run,

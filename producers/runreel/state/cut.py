@@ -10,6 +10,7 @@ from runreel.codec import encode, payload
 from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.state.growing import take_offset
+from runreel.state.intervals import Intervals, add
 from runreel.state.registers import Offset, Offsets, corrected
 from runreel.state.run import RunState
 from runreel.state.tally import Tally
@@ -73,8 +74,11 @@ def fold(events: Iterable[Event], until: int | None = None) -> RunState:
     """
     known = distinct(events)
     offsets = offsets_of(known)
-    state = RunState(_run_of(known), offsets=offsets)
+    seen: dict[str, Intervals] = {}
+    state = RunState(_run_of(known), offsets=offsets, known=seen)
     for event in known:
+        if event.session is not None and event.seq is not None:
+            add(seen.setdefault(event.session, []), event.seq)
         if within(event, until, offsets):
             state.apply(event)
     return state

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from runreel import events as ev
 from runreel.codec import payload
 from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.ids import joined_execution
+from runreel.state import rules
+from runreel.state.branches import Branching
 from runreel.state.index import Index, wishes
-from runreel.state.intervals import add
+from runreel.state.intervals import Intervals, add
 from runreel.state.records import (
     MOST_PROBLEMS,
     Declared,
@@ -34,6 +36,9 @@ from runreel.state.touched import RUN, Part, Touched
 MOST_OFFSET: Final = 10 * 365 * 86_400_000_000
 """A clock offset beyond ten years is no offset but bad data."""
 
+_MAY_END: Final = frozenset({ev.RUN_FINISHED, ev.SESSION_OPENED, ev.SESSION_CLOSED, ev.SESSION_OFFSET, ev.STEP_STARTED})
+"""What may end the run, or open it again, whatever its place in its session."""
+
 MOST_INTERVAL: Final = 86_400.0
 """Heartbeats that are further apart than a day, in seconds, are bad data."""
 
@@ -43,11 +48,26 @@ class Growing:
 
     Args:
         record: what is remembered so far; from now on it grows here.
+        known: what has come of each session by now, where only a part of it is applied; it may grow elsewhere.
     """
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._index = Index(record)
+    def __init__(self, record: Record, known: Mapping[str, Intervals] | None = None) -> None:
+        self._record, self.known = record, known
+        self._index = Index.of(record)
+        self._sessions = Branching(record.sessions, Session.copy)
+        self._steps = Branching(record.steps, Step.copy)
+        self._outputs = Branching(record.outputs, Output.copy)
+        self._views = Branching(record.views, View.copy)
+
+    def copy(self) -> Self:
+        """A fold that grows on its own, and shares what neither of the two changes."""
+        other = type(self).__new__(type(self))
+        other._record = record = self._record.branch()
+        other.known = self.known
+        other._index = self._index.branch(record)
+        other._sessions, other._steps = self._sessions.branch(record.sessions), self._steps.branch(record.steps)
+        other._outputs, other._views = self._outputs.branch(record.outputs), self._views.branch(record.views)
+        return other
 
     @property
     def run(self) -> str:
@@ -92,6 +112,7 @@ class Growing:
             if seq is not None and add(session.seen, seq):  # they need none, but one that is said is no gap
                 record.events += 1
             return self._heartbeat(event, sid, session, received)
+        over = self._over(event)
         if seq is None or not add(session.seen, seq):
             return ()
         record.events += 1
@@ -102,18 +123,28 @@ class Growing:
         elif seq == 0 and event.type != ev.SESSION_OPENED:  # now known to own nothing
             touched += self._index.spoken(sid)
         handler = _HANDLERS.get(event.type)
-        if handler is None:
-            return touched
-        try:
-            touched += handler(self, event, sid, seq, session, payload(event))
-        except CodecError as error:
-            self._problem(event, sid, seq, str(error))
+        if handler is not None:
+            try:
+                touched += handler(self, event, sid, seq, session, payload(event))
+            except CodecError as error:
+                self._problem(event, sid, seq, str(error))
+        if over is not None and over != self._over(event):
+            touched += (("step", path) for path in self._index.expected)
         return touched
 
+    def _over(self, event: Event) -> bool | None:
+        """Whether the run has ended, which shows in the steps that were only expected; None where there are none, or an
+        event cannot change it."""
+        if not self._index.expected or (event.type not in _MAY_END and event.seq and not event.final):
+            return None
+        if event.type == ev.STEP_STARTED and not self._record.ends:
+            return None
+        return rules.run(self._index).end is not None
+
     def _session(self, event: Event, sid: str, received: int | None) -> Session:
-        session = self._record.sessions.get(sid)
+        session = self._sessions.get(sid)
         if session is None:
-            session = self._record.sessions[sid] = Session(workspace=event.workspace)
+            session = self._sessions.put(sid, Session(workspace=event.workspace))
         elif event.workspace < session.workspace:
             session.workspace = event.workspace
         if event.type == ev.SESSION_OPENED:
@@ -138,17 +169,20 @@ class Growing:
         time = event.time
         heard = time if received is None else received
         skew = None if received is None else received - time
-        pulse = session.pulse
+        pulse, before = session.pulse, dict[str, int]()
         if pulse is None:
-            session.pulse = Pulse(time, data.interval, data.said, data.spool, heard, skew)
+            session.pulse = Pulse(time, data.interval, data.said, data.spool, heard, skew, data.uploads)
         else:
-            old = (pulse.time, pulse.said, pulse.spool, pulse.interval)
-            if (time, data.said, data.spool, data.interval) > old:
+            before = pulse.uploads
+            old = (pulse.time, pulse.said, pulse.spool, pulse.interval, sorted(before.items()))
+            if (time, data.said, data.spool, data.interval, sorted(data.uploads.items())) > old:
                 pulse.time, pulse.said, pulse.spool, pulse.interval = time, data.said, data.spool, data.interval
+                pulse.uploads = data.uploads
             pulse.heard = max(pulse.heard, heard)
             if skew is not None and (pulse.skew is None or skew < pulse.skew):
                 pulse.skew = skew
-        return [("session", sid), *self._index.open_steps(sid)]
+        moved = (("artifact", key) for key in {*data.uploads, *before})
+        return [("session", sid), *self._index.open_steps(sid), *moved]
 
     def _opened(self, event: Event, sid: str, seq: int, session: Session, data: ev.SessionOpened) -> Iterable[Part]:
         if session.opened is None:
@@ -156,7 +190,7 @@ class Growing:
             self._index.opened(sid, data)
         elif (event.time, seq) < session.opened[:2]:
             session.opened = (event.time, seq, data)
-            self._index = Index(self._record)
+            self._index = Index.of(self._record)
         return self._index.spoken_by_process(sid)
 
     def _closed(self, event: Event, sid: str, seq: int, session: Session, data: ev.SessionClosed) -> Iterable[Part]:
@@ -188,6 +222,8 @@ class Growing:
             step = self._step(path)
             register = step.expected if data.expected else step.declared
             put_latest(register, sid, event.time, seq, (declared.parents, declared.total))
+            if data.expected:
+                self._index.expected.add(path)
             yield self._index.speaks(sid, ("step", path))
 
     def _params(self, event: Event, sid: str, seq: int, session: Session, data: dict[str, Any]) -> Iterable[Part]:
@@ -219,11 +255,9 @@ class Growing:
     def _artifact(self, event: Event, sid: str, seq: int, session: Session, data: ev.Artifact) -> Iterable[Part]:
         if data.role == "input":
             return self._input(event, sid, seq, data)
-        record, path = self._record, event.subject or ""
+        path = event.subject or ""
         key = data.id or f"{sid}-{seq}"
-        output = record.outputs.get(key)
-        if output is None:
-            output = record.outputs[key] = Output()
+        output = self._outputs.get(key) or self._outputs.put(key, Output())
         touched = [*self._kin(key)]
         put_latest(output.said, sid, event.time, seq, Declared(path, event.execution or "", data))
         put_least(output.first, sid, event.time, seq, None)
@@ -252,7 +286,7 @@ class Growing:
         return (part,)
 
     def _stored(self, event: Event, sid: str, seq: int, session: Session, data: ev.ArtifactStored) -> Iterable[Part]:
-        output = self._record.outputs.setdefault(data.id, Output())
+        output = self._outputs.get(data.id) or self._outputs.put(data.id, Output())
         outcome = output.incomplete if data.incomplete else output.failed if data.failed is not None else output.stored
         put_latest(outcome, sid, event.time, seq, data)
         self._index.produces(data.id, output)
@@ -274,22 +308,19 @@ class Growing:
     def _view_requested(
         self, event: Event, sid: str, seq: int, session: Session, data: ev.ViewRequested
     ) -> Iterable[Part]:
-        asked = self._record.views.setdefault(data.view, View())
+        asked = self._views.get(data.view) or self._views.put(data.view, View())
         put_latest(asked.requested, sid, event.time, seq, Requested(data.artifacts, data.params))
         return (self._index.speaks(sid, ("view", data.view)),)
 
     def _view_finished(
         self, event: Event, sid: str, seq: int, session: Session, data: ev.ViewFinished
     ) -> Iterable[Part]:
-        asked = self._record.views.setdefault(data.view, View())
+        asked = self._views.get(data.view) or self._views.put(data.view, View())
         put_latest(asked.finished, sid, event.time, seq, Made(data.artifact, data.error))
         return (self._index.speaks(sid, ("view", data.view)),)
 
     def _step(self, path: str) -> Step:
-        step = self._record.steps.get(path)
-        if step is None:
-            step = self._record.steps[path] = Step()
-        return step
+        return self._steps.get(path) or self._steps.put(path, Step())
 
     def _execution(self, event: Event) -> tuple[str, str, Execution]:
         """The step and the execution that an event speaks of; without an execution, the one that all join."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from runreel.events import Artifact, SessionOpened
+from runreel.state.branches import Branching
 from runreel.state.records import Output, Record, Step
 from runreel.state.registers import Stamp, latest
 from runreel.state.touched import RUN, Part
@@ -38,13 +39,31 @@ class Index:
         """The sessions that own the run."""
         self.contested: set[str] = set()
         """The outputs that several sessions declare: whose word counts follows the clock offsets."""
+        self.expected: set[str] = set()
+        """The steps that an earlier run has."""
         self._continued: dict[str, str] = {}
-        self._spoken: dict[str, set[Part]] = {}
-        self._open: dict[str, set[tuple[str, str]]] = {}
-        self._outputs: dict[Wish, list[Entry]] = {}
+        self._spoken = Branching[str, set[Part]]({}, set.copy)
+        self._open = Branching[str, set[tuple[str, str]]]({}, set.copy)
+        self._outputs = Branching[Wish, list[Entry]]({}, list.copy)
         self._placed: dict[str, tuple[Entry, list[Wish]]] = {}
-        self._wanted: dict[Wish, set[Part]] = {}
-        self._read()
+        self._wanted = Branching[Wish, set[Part]]({}, set.copy)
+
+    @classmethod
+    def of(cls, record: Record) -> Index:
+        """The index that follows from a record."""
+        index = cls(record)
+        index._read()
+        return index
+
+    def branch(self, record: Record) -> Index:
+        """The index of a branch of the record."""
+        other = Index(record)
+        other.owners, other.contested = self.owners.copy(), self.contested.copy()
+        other.expected = self.expected.copy()
+        other._continued, other._placed = self._continued.copy(), self._placed.copy()
+        other._spoken, other._open = self._spoken.branch(), self._open.branch()
+        other._outputs, other._wanted = self._outputs.branch(), self._wanted.branch()
+        return other
 
     def _read(self) -> None:
         record = self.record
@@ -67,6 +86,8 @@ class Index:
 
     def _read_step(self, path: str, step: Step) -> None:
         part = ("step", path)
+        if step.expected:
+            self.expected.add(path)
         speakers = chain(step.declared, step.expected, *step.params.values(), *step.tags.values())
         for key, execution in step.executions.items():
             for sid in execution.starts:
@@ -90,6 +111,8 @@ class Index:
 
     def process(self, sid: str) -> Sequence[str]:
         """The sessions of one process, first to last: nearly always one."""
+        if not self._continued:
+            return (sid,)
         chain = [sid]
         while True:
             session = self.record.sessions.get(chain[0])
@@ -105,32 +128,36 @@ class Index:
         """Note that a session speaks of a part; answers the part."""
         spoken = self._spoken.get(sid)
         if spoken is None:
-            spoken = self._spoken[sid] = set()
+            spoken = self._spoken.put(sid, set())
         spoken.add(part)
         return part
 
     def spoken(self, sid: str) -> set[Part]:
         """The parts that a session speaks of."""
-        return self._spoken.get(sid, set())
+        return self._spoken.kept.get(sid, set())
 
     def spoken_by_process(self, sid: str) -> Iterator[Part]:
         """The parts that the sessions of a process speak of."""
         for one in self.process(sid):
-            yield from self._spoken.get(one, ())
+            yield from self._spoken.kept.get(one, ())
 
     def begins(self, sid: str, path: str, execution: str) -> None:
         """Note that a session has begun an execution; without effect where it has ended it already."""
         if sid not in self.record.steps[path].executions[execution].ends:
-            self._open.setdefault(sid, set()).add((path, execution))
+            going = self._open.get(sid)
+            if going is None:
+                going = self._open.put(sid, set())
+            going.add((path, execution))
 
     def ends(self, sid: str, path: str, execution: str) -> None:
         """Note that a session has ended an execution."""
-        self._open.get(sid, set()).discard((path, execution))
+        if (going := self._open.get(sid)) is not None:
+            going.discard((path, execution))
 
     def open_steps(self, sid: str) -> Iterator[Part]:
         """The steps that a process has begun and not ended: those that its signs of life show in."""
         for one in self.process(sid):
-            for path, _ in self._open.get(one, ()):
+            for path, _ in self._open.kept.get(one, ()):
                 yield "step", path
 
     # -- what is made and used
@@ -156,12 +183,13 @@ class Index:
             if old == (entry, names):
                 return
             for wish in old[1]:
-                self._outputs[wish].remove(old[0])
+                if (found := self._outputs.get(wish)) is not None:
+                    found.remove(old[0])
         self._placed[key] = (entry, names)
         for wish in names:
             found = self._outputs.get(wish)
             if not found:
-                self._outputs[wish] = [entry]
+                self._outputs.put(wish, [entry])
             elif entry > found[-1]:  # the newest: nearly always
                 found.append(entry)
             else:
@@ -169,7 +197,7 @@ class Index:
 
     def found(self, wish: Wish) -> Sequence[Entry]:
         """The outputs that bear a name, in the order of their stamps as said."""
-        return self._outputs.get(wish, ())
+        return self._outputs.kept.get(wish, ())
 
     def version_group(self, key: str) -> Wish:
         """The name under which an output's versions are counted."""
@@ -184,7 +212,7 @@ class Index:
         if key not in self._placed:
             return
         entry, names = self._placed[key]
-        group = self._outputs[names[2]]
+        group = self._outputs.kept[names[2]]
         if entry == group[-1] and not self.record.offsets:
             yield "artifact", key
             return
@@ -195,18 +223,27 @@ class Index:
 
     def wants(self, wish: Wish, part: Part) -> None:
         """Note that a part uses what bears a name."""
-        self._wanted.setdefault(wish, set()).add(part)
+        wanted = self._wanted.get(wish)
+        if wanted is None:
+            wanted = self._wanted.put(wish, set())
+        wanted.add(part)
 
     def readers(self, key: str) -> Iterator[Part]:
         """The parts that use an output by any of its names."""
         placed = self._placed.get(key)
-        if placed is not None and self._wanted:
+        if placed is not None and self._wanted.kept:
             for wish in placed[1]:
-                yield from self._wanted.get(wish, ())
+                yield from self._wanted.kept.get(wish, ())
+
+    def foreign(self) -> Iterator[tuple[str, Part]]:
+        """What is used by id or uri and bears no name of an output of this run: another run's, perhaps."""
+        for wish, parts in self._wanted.kept.items():
+            if wish[0] in ("id", "uri") and wish not in self._outputs.kept:
+                yield from ((wish[1], part) for part in sorted(parts))
 
     def all_readers(self) -> Iterator[Part]:
         """The parts that use anything."""
-        return chain.from_iterable(self._wanted.values())
+        return chain.from_iterable(self._wanted.kept.values())
 
 
 def stamp_of(entry: Entry) -> Stamp:

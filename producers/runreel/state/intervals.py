@@ -18,7 +18,7 @@ def add(seen: Intervals, number: int) -> bool:
         seen[-1] = number
         return True
     at = bisect_right(seen, number)
-    if at % 2 or (at and seen[at - 1] == number):  # inside an interval, or its last number
+    if holds(seen, number):
         return False
     joins_left = at > 0 and seen[at - 1] == number - 1
     joins_right = at < len(seen) and seen[at] == number + 1
@@ -33,6 +33,12 @@ def add(seen: Intervals, number: int) -> bool:
     return True
 
 
+def holds(seen: Intervals, number: int) -> bool:
+    """Whether `number` is in `seen`."""
+    at = bisect_right(seen, number)
+    return at % 2 == 1 or (at > 0 and seen[at - 1] == number)
+
+
 def gaps(seen: Intervals, last: int) -> Iterator[tuple[int, int]]:
     """The ranges, both ends inclusive, of 0..`last` that `seen` lacks."""
     begin = 0
@@ -44,3 +50,18 @@ def gaps(seen: Intervals, last: int) -> Iterator[tuple[int, int]]:
         begin = seen[i + 1] + 1
     if begin <= last:
         yield begin, last
+
+
+def union(one: Intervals, other: Intervals) -> Intervals:
+    """The numbers that are in either."""
+    found: Intervals = []
+    for first, last in sorted([*_pairs(one), *_pairs(other)]):
+        if found and first <= found[-1] + 1:
+            found[-1] = max(found[-1], last)
+        else:
+            found += (first, last)
+    return found
+
+
+def _pairs(seen: Intervals) -> Iterator[tuple[int, int]]:
+    return zip(seen[::2], seen[1::2], strict=True)

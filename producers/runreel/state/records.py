@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from runreel.events import Artifact, ArtifactStored, Error, RunStarted, SessionOpened, State, StepStarted
 from runreel.state.intervals import Intervals
@@ -30,7 +31,7 @@ class Ended(msgspec.Struct, omit_defaults=True, gc=False):
 class Pulse(msgspec.Struct, omit_defaults=True, gc=False):
     """A session's signs of life.
 
-    `time`, `interval`, `said`, `spool` are the latest heartbeat's. `heard` is the latest receipt of one;
+    `time`, `interval`, `said`, `spool`, `uploads` are the latest heartbeat's. `heard` is the latest receipt of one;
     `skew` the least (receipt - time): the clock offset, as far as this shows it. All times in microseconds.
     """
 
@@ -40,6 +41,7 @@ class Pulse(msgspec.Struct, omit_defaults=True, gc=False):
     spool: int
     heard: int
     skew: int | None = None
+    uploads: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Session(msgspec.Struct, omit_defaults=True, gc=False):
@@ -59,6 +61,15 @@ class Session(msgspec.Struct, omit_defaults=True, gc=False):
     """The step that it started last."""
     losses: dict[str, int] = msgspec.field(default_factory=dict)
 
+    def copy(self) -> Session:
+        """A session that grows on its own."""
+        return replace(
+            self,
+            seen=self.seen.copy(),
+            pulse=None if self.pulse is None else replace(self.pulse),
+            losses=self.losses.copy(),
+        )
+
 
 class Execution(msgspec.Struct, omit_defaults=True, gc=False):
     """One attempt of a step: who said that it began (each session's first word), and that it ended (the last)."""
@@ -67,6 +78,10 @@ class Execution(msgspec.Struct, omit_defaults=True, gc=False):
     ends: Register[Ended] = msgspec.field(default_factory=dict)
     inputs: dict[str, Said[Artifact]] = msgspec.field(default_factory=dict)
     """What it uses, by the id of the event that says so: `<session>-<seq>`."""
+
+    def copy(self) -> Execution:
+        """An execution that grows on its own."""
+        return Execution(self.starts.copy(), self.ends.copy(), self.inputs.copy())
 
 
 class Step(msgspec.Struct, omit_defaults=True, gc=False):
@@ -77,6 +92,16 @@ class Step(msgspec.Struct, omit_defaults=True, gc=False):
     expected: Register[tuple[list[str], float | None]] = msgspec.field(default_factory=dict)
     params: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
     tags: dict[str, Register[Any]] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> Step:
+        """A step that grows on its own."""
+        return Step(
+            {key: execution.copy() for key, execution in self.executions.items()},
+            self.declared.copy(),
+            self.expected.copy(),
+            _copied(self.params),
+            _copied(self.tags),
+        )
 
 
 class Declared(msgspec.Struct, gc=False):
@@ -95,6 +120,12 @@ class Output(msgspec.Struct, omit_defaults=True, gc=False):
     stored: Register[ArtifactStored] = msgspec.field(default_factory=dict)
     incomplete: Register[ArtifactStored] = msgspec.field(default_factory=dict)
     failed: Register[ArtifactStored] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> Output:
+        """An output that grows on its own."""
+        return Output(
+            self.said.copy(), self.first.copy(), self.stored.copy(), self.incomplete.copy(), self.failed.copy()
+        )
 
 
 class Requested(msgspec.Struct, omit_defaults=True, gc=False):
@@ -116,6 +147,10 @@ class View(msgspec.Struct, omit_defaults=True, gc=False):
 
     requested: Register[Requested] = msgspec.field(default_factory=dict)
     finished: Register[Made] = msgspec.field(default_factory=dict)
+
+    def copy(self) -> View:
+        """A visualization that grows on its own."""
+        return View(self.requested.copy(), self.finished.copy())
 
 
 class Record(msgspec.Struct, omit_defaults=True, gc=False):
@@ -145,3 +180,16 @@ class Record(msgspec.Struct, omit_defaults=True, gc=False):
     """(time, session, seq, text) of the earliest, sorted."""
     problem_count: int = 0
     events: int = 0
+
+    def branch(self) -> Record:
+        """A record with the same sessions, steps, outputs and views (`branches.Branching`); the rest on its own."""
+        own = (
+            "sessions", "started", "first", "ends", "began", "going", "inputs", "steps", "outputs", "views", "offsets",
+            "conflicts", "problems",
+        )  # fmt: skip
+        fields = {name: getattr(self, name).copy() for name in own}
+        return replace(self, params=_copied(self.params), tags=_copied(self.tags), **fields)
+
+
+def _copied(values: dict[str, Register[Any]]) -> dict[str, Register[Any]]:
+    return {key: register.copy() for key, register in values.items()}

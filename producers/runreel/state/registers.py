@@ -64,6 +64,11 @@ def latest(
     register: Register[T], offsets: Offsets, among: Container[str] | None = None
 ) -> tuple[Stamp, T] | tuple[None, None]:
     """The word with the greatest stamp, of the sessions `among`, or of all; (None, None) where there is none."""
+    if len(register) < 2:  # nearly always
+        for session, said in register.items():
+            if among is None or session in among:
+                return (corrected(offsets, session, said[0]), session, said[1]), said[2]
+        return None, None
     best: Stamp | None = None
     for session, said in register.items():
         if among is None or session in among:
@@ -75,4 +80,7 @@ def latest(
 
 def least(register: Register[T], offsets: Offsets) -> Stamp | None:
     """The least stamp, None where nobody has spoken."""
+    if len(register) == 1:  # nearly always
+        for session, said in register.items():
+            return corrected(offsets, session, said[0]), session, said[1]
     return min((stamp(offsets, session, said) for session, said in register.items()), default=None)

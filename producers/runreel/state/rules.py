@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from runreel.events import Artifact, Error, State
 from runreel.state.index import Entry, Index, stamp_of, wishes
-from runreel.state.intervals import gaps
+from runreel.state.intervals import Intervals, gaps, union
 from runreel.state.records import Declared, Ended, Execution, Output, Session, Step
 from runreel.state.registers import Register, Said, Stamp, corrected, latest, least, stamp
 
@@ -60,12 +60,18 @@ def said(session: Session) -> int:
     return max(last_seq(session), session.pulse.said if session.pulse is not None else -1)
 
 
-def missing(session: Session) -> list[tuple[int, int]]:
-    """The ranges of seqs, both ends inclusive, that have not come."""
+def missing(session: Session, known: Intervals | None = None) -> list[tuple[int, int]]:
+    """The ranges of seqs, both ends inclusive, that have not come.
+
+    Args:
+        session: as far as it is looked at.
+        known: what has come of it by now, where that is a part: what is said later is not missing, because the order of
+            seqs is not that of times.
+    """
     seen, last = session.seen, last_seq(session)
     if len(seen) == 2 and seen[0] == 0 and seen[1] == last:  # nearly always
         return []
-    return list(gaps(seen, last))
+    return list(gaps(seen if known is None else union(seen, known), last))
 
 
 def stalls(session: Session) -> int | None:
@@ -170,6 +176,13 @@ def attempts(index: Index, step: Step) -> list[Attempt]:
     return found
 
 
+def last_execution(index: Index, step: Step) -> str | None:
+    """The execution of a step's last attempt; None where it has none."""
+    if len(step.executions) == 1:  # nearly always
+        return next((key for key, one in step.executions.items() if one.starts or one.ends), None)
+    return next((one.execution for one in reversed(attempts(index, step))), None)
+
+
 def _begin(one: Attempt) -> int:
     if one.started is not None:
         return one.started
@@ -186,20 +199,24 @@ def owners_first(index: Index, register: Register[T], owners: Collection[str]) -
     return latest(register, offsets)[1]
 
 
-def start_field(index: Index, execution: Execution, owner: str | None, field: str) -> object:
-    """A field of `step.started`: the owner's where it says it, else of the latest that does."""
+def start_fields(index: Index, execution: Execution, owner: str | None, fields: Sequence[str]) -> list[Any]:
+    """Fields of `step.started`: the owner's where it says them, else of the latest that does."""
+    if len(execution.starts) == 1:  # nearly always
+        (word,) = execution.starts.values()
+        return [getattr(word[2], field) for field in fields]
     offsets = index.record.offsets
     ranked = sorted(execution.starts.items(), key=lambda item: (item[0] == owner, stamp(offsets, *item)), reverse=True)
-    return next((value for _, word in ranked if (value := getattr(word[2], field)) is not None), None)
+    said = [word[2] for _, word in ranked]
+    return [next((value for one in said if (value := getattr(one, field)) is not None), None) for field in fields]
 
 
 def parents(index: Index, path: str, step: Step, last: Attempt | None, used: Iterable[Input]) -> list[str]:
     """A step's parents: as it says, else as a graph declares, else the producers of its inputs, else as expected."""
     if last is not None:
-        own = start_field(index, step.executions[last.execution], last.owner, "parents")
+        (own,) = start_fields(index, step.executions[last.execution], last.owner, ("parents",))
         if isinstance(own, list):
             return [one for one in own if one != path]
-    declared = latest(step.declared, index.record.offsets)[1]
+    declared = latest(step.declared, index.record.offsets)[1] if step.declared else None
     if declared is not None:
         return declared[0]
     made = {producer(index, one.output) for one in used if one.output is not None}
@@ -208,6 +225,27 @@ def parents(index: Index, path: str, step: Step, last: Attempt | None, used: Ite
         return derived
     expected = latest(step.expected, index.record.offsets)[1]
     return [] if expected is None else expected[0]
+
+
+def standing(index: Index, path: str, step: Step) -> tuple[State, list[str]]:
+    """A step's state and its parents: what a graph shows of it."""
+    last = next(reversed(attempts(index, step)), None)
+    if last is None:
+        return unbegun(index, step), parents(index, path, step, None, ())
+    used = inputs(index, step.executions[last.execution].inputs)
+    return last.state, parents(index, path, step, last, used)
+
+
+def guessed(index: Index, step: Step) -> bool:
+    """Whether only a service expects a step, by an earlier run: this run has neither declared nor begun it."""
+    if not step.expected or step.declared or any(one.starts or one.ends for one in step.executions.values()):
+        return False
+    return all(one_shot(index.record.sessions[sid]) for sid in step.expected)
+
+
+def unbegun(index: Index, step: Step) -> State:
+    """The state of a step without an attempt: one that was only guessed is passed over once the run has ended."""
+    return "SKIPPED" if guessed(index, step) and run(index).end is not None else "PENDING"
 
 
 def _related(one: str, other: str) -> bool:
@@ -241,6 +279,8 @@ def inputs(index: Index, words: Mapping[str, Said[Artifact]]) -> list[Input]:
 
     Of several outputs of a name the last one before the input is meant, or the first where none came before.
     """
+    if not words:
+        return []
     stamped = [(stamp(index.record.offsets, event.rpartition("-")[0], word), word[2]) for event, word in words.items()]
     if len(stamped) > 1:
         stamped.sort(key=lambda one: one[0])

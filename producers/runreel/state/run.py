@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from runreel.errors import CodecError
 from runreel.state import rules, view
 from runreel.state.growing import Growing
+from runreel.state.intervals import Intervals
 from runreel.state.looks import Looks
 from runreel.state.records import FORMAT, Record
 from runreel.state.registers import Offset
@@ -27,10 +28,13 @@ class RunState(Growing):
     Args:
         run: the run's id.
         offsets: clock offsets learnt from the whole log (`offsets_of`), where only a part of it is applied.
+        known: likewise, what has come of each session: what is beyond the part is not missing in it.
     """
 
-    def __init__(self, run: str, *, offsets: Mapping[str, Offset] | None = None) -> None:
-        super().__init__(Record(run=run, offsets=dict(offsets or {})))
+    def __init__(
+        self, run: str, *, offsets: Mapping[str, Offset] | None = None, known: Mapping[str, Intervals] | None = None
+    ) -> None:
+        super().__init__(Record(run=run, offsets=dict(offsets or {})), known)
 
     def view(
         self,
@@ -68,6 +72,19 @@ class RunState(Growing):
         """
         return view.render_part(self, part, Looks(now, tally, stored or {}, medians or {}))
 
+    def view_parts(
+        self,
+        parts: Iterable[Part],
+        *,
+        now: int | None = None,
+        tally: Tally | None = None,
+        stored: Mapping[str, int] | None = None,
+        medians: Mapping[str, Any] | None = None,
+    ) -> Iterator[tuple[Part, dict[str, Any] | None]]:
+        """Many parts (`view_part`) in one look, which is cheaper than one by one."""
+        looks = Looks(now, tally, stored or {}, medians or {})
+        return ((part, view.render_part(self, part, looks)) for part in parts)
+
     def stalled(self, now: int) -> frozenset[str]:
         """The sessions that gave signs of life and have stopped, at `now` by the clock that `received` comes from."""
         return frozenset(sid for sid, session in self._record.sessions.items() if rules.stalled(session, now))
@@ -98,10 +115,6 @@ class RunState(Growing):
         state = cls.__new__(cls)
         Growing.__init__(state, record)
         return state
-
-    def copy(self) -> RunState:
-        """A state that grows on its own."""
-        return self.from_bytes(self.to_bytes())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunState) and self.to_bytes() == other.to_bytes()

@@ -6,41 +6,26 @@ the names, never that of the points.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from runreel import events as ev
-from runreel.codec import payload, read, spell_one
+from runreel.codec import spell_one
 from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.ids import joined_execution
+from runreel.state.branches import Branching
 from runreel.state.intervals import Intervals, add
 from runreel.state.records import FORMAT
 from runreel.state.registers import Offsets, Register, Stamp, latest, put_latest, stamp
-from runreel.state.touched import RUN, Part, Touched
-
-ERROR_TEXT: Final = 1000
-"""How many characters of the last error line are kept here; the line itself is in the log, whole."""
-
-ERRORS: Final = frozenset({"ERROR", "CRITICAL"})
-_LEVELS: Final = {
-    "TRACE": "DEBUG",
-    "DEBUG": "DEBUG",
-    "INFO": "INFO",
-    "WARN": "WARNING",
-    "WARNING": "WARNING",
-    "ERROR": "ERROR",
-    "CRITICAL": "CRITICAL",
-    "FATAL": "CRITICAL",
-}
-
-Value = int | float
+from runreel.state.sums import Broken, Done, LogSum, MetricSum, ProgressSum, Sum, Value, summed
+from runreel.state.touched import RUN, Touched
 
 
-class Points(msgspec.Struct, array_like=True):
+class Points(msgspec.Struct, array_like=True, gc=False):
     """One session's points of a series: how many have a value, the least and greatest number, the last one said."""
 
     count: int = 0
@@ -50,20 +35,14 @@ class Points(msgspec.Struct, array_like=True):
     """(time, seq, value)"""
 
 
-class Done(msgspec.Struct, array_like=True):
-    """How far a step is."""
-
-    done: float
-    total: float | None = None
-    unit: str | None = None
-    message: str | None = None
-
-
-class Lines(msgspec.Struct, array_like=True):
+class Lines(msgspec.Struct, array_like=True, gc=False):
     """The lines of one execution: how many of each level, and each session's last error."""
 
     levels: dict[str, int] = msgspec.field(default_factory=dict)
     errors: Register[str] = msgspec.field(default_factory=dict)
+
+
+_Series = dict[str, dict[str, dict[str, Points]]]
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -73,10 +52,25 @@ class _Kept(msgspec.Struct, array_like=True):
     until: int | None = None
     offsets: dict[str, int] = msgspec.field(default_factory=dict)
     seen: dict[str, Intervals] = msgspec.field(default_factory=dict)
-    series: dict[str, dict[str, dict[str, dict[str, Points]]]] = msgspec.field(default_factory=dict)
+    series: dict[str, _Series] = msgspec.field(default_factory=dict)
     progress: dict[str, dict[str, Register[Done]]] = msgspec.field(default_factory=dict)
     lines: dict[str, dict[str, Lines]] = msgspec.field(default_factory=dict)
     problems: int = 0
+
+
+def _copied_series(executions: _Series) -> _Series:
+    return {
+        execution: {name: {sid: replace(points) for sid, points in one.items()} for name, one in names.items()}
+        for execution, names in executions.items()
+    }
+
+
+def _copied_progress(executions: dict[str, Register[Done]]) -> dict[str, Register[Done]]:
+    return {execution: register.copy() for execution, register in executions.items()}
+
+
+def _copied_lines(executions: dict[str, Lines]) -> dict[str, Lines]:
+    return {execution: Lines(one.levels.copy(), one.errors.copy()) for execution, one in executions.items()}
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -94,7 +88,14 @@ class Tally:
 
     def __init__(self, run: str, *, until: int | None = None, offsets: Offsets | None = None) -> None:
         known = {} if until is None else {sid: offset.micros for sid, offset in (offsets or {}).items()}
-        self._kept = _Kept(run=run, until=until, offsets=known)
+        self._hold(_Kept(run=run, until=until, offsets=known))
+
+    def _hold(self, kept: _Kept) -> None:
+        self._kept = kept
+        self._seen = Branching(kept.seen, Intervals.copy)
+        self._series = Branching(kept.series, _copied_series)
+        self._progress = Branching(kept.progress, _copied_progress)
+        self._lines = Branching(kept.lines, _copied_lines)
 
     @property
     def problems(self) -> int:
@@ -110,79 +111,81 @@ class Tally:
         Raises:
             ValueError: the event is of another run.
         """
-        kept = self._kept
-        if event.run != kept.run:
-            raise ValueError(f"event {event.id} is of run {event.run}, this is {kept.run}")
-        sid, seq = event.session, event.seq
-        if sid is None or seq is None or not add(kept.seen.setdefault(sid, []), seq):
+        if not self._new(event):
             return ()
+        if event.type in ev.STREAMS:
+            kept = self._kept
+            limit = None if kept.until is None else kept.until - kept.offsets.get(event.session or "", 0)
+            return self._add(event, summed(event, limit))
         if event.type == ev.SESSION_OFFSET:  # whose word is the last one follows from it: this is rare
+            kept = self._kept
             steps = ((("step", path) if path else RUN) for path in (*kept.progress, *kept.lines))
             return {*steps, *(("series", path) for path in kept.series)}
-        if event.type not in ev.STREAMS:
-            return ()
-        path = event.subject or ""
-        execution = event.execution or (joined_execution(event.run, path) if path else "")
-        limit = None if kept.until is None else kept.until - kept.offsets.get(sid, 0)
-        part: Part = ("step", path) if path else RUN
-        try:
-            data = payload(event)
-            if event.type == ev.METRICS:
-                changed = self._metrics(path, execution, sid, seq, limit, data)
-                part = ("series", path)
-            elif event.type == ev.PROGRESS:
-                changed = self._progress(path, execution, sid, seq, limit, data)
-            else:
-                changed = self._logs(path, execution, sid, seq, limit, data)
-        except CodecError:
-            kept.problems += 1
-            return ()
-        return (part,) if changed else ()
+        return ()
 
-    def _metrics(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Metrics) -> bool:
-        time, value = data.time, data.value
-        if limit is not None and time and max(time) > limit:
-            kept = [i for i, when in enumerate(time) if when <= limit]
-            time, value = [time[i] for i in kept], [value[i] for i in kept]
-        numbers, least, greatest = _bounds(value)
-        if not numbers:
+    def take(self, event: Event, adds: Sum | None) -> Touched:
+        """Take in one event of a stream by what it adds (`sums.summed`); its data are not looked at.
+
+        Returns:
+            As `apply`.
+
+        Raises:
+            ValueError: the event is of another run.
+        """
+        return self._add(event, adds) if self._new(event) else ()
+
+    def _add(self, event: Event, adds: Sum | None) -> Touched:
+        if adds is None:
+            return ()
+        if isinstance(adds, Broken):
+            self._kept.problems += 1
+            return ()
+        path, sid, seq = event.subject or "", event.session or "", event.seq or 0
+        execution = event.execution or (joined_execution(event.run, path) if path else "")
+        if isinstance(adds, MetricSum):
+            self._add_points(path, execution, sid, seq, adds)
+            return (("series", path),)
+        if isinstance(adds, ProgressSum):
+            done = self._progress.get(path)
+            if done is None:
+                done = self._progress.put(path, {})
+            put_latest(done.setdefault(execution, {}), sid, adds.time, seq, adds.done)
+        else:
+            self._add_lines(path, execution, sid, seq, adds)
+        return (("step", path) if path else RUN,)
+
+    def _new(self, event: Event) -> bool:
+        if event.run != self._kept.run:
+            raise ValueError(f"event {event.id} is of run {event.run}, this is {self._kept.run}")
+        sid, seq = event.session, event.seq
+        if sid is None or seq is None:
             return False
-        names = self._kept.series.setdefault(path, {}).setdefault(execution, {})
-        points = names.setdefault(data.name, {}).setdefault(sid, Points())
-        points.count += len(numbers)
+        seen = self._seen.get(sid)
+        return add(self._seen.put(sid, []) if seen is None else seen, seq)
+
+    def _add_points(self, path: str, execution: str, sid: str, seq: int, adds: MetricSum) -> None:
+        series = self._series.get(path)
+        if series is None:
+            series = self._series.put(path, {})
+        points = series.setdefault(execution, {}).setdefault(adds.name, {}).setdefault(sid, Points())
+        points.count += adds.count
+        least, greatest = adds.least, adds.greatest
         if least is not None and (points.least is None or least < points.least):
             points.least = least
         if greatest is not None and (points.greatest is None or greatest > points.greatest):
             points.greatest = greatest
-        at = _last(time, numbers)
-        if points.last is None or (time[at], seq) > points.last[:2]:
-            points.last = (time[at], seq, numbers[at])
-        return True
+        if points.last is None or (adds.time, seq) > points.last[:2]:
+            points.last = (adds.time, seq, adds.last)
 
-    def _progress(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Progress) -> bool:
-        rows = {i: when for i, when in enumerate(data.time) if limit is None or when <= limit}
-        if not rows:
-            return False
-        at = _last(data.time, rows)
-        register = self._kept.progress.setdefault(path, {}).setdefault(execution, {})
-        put_latest(register, sid, data.time[at], seq, Done(data.done[at], data.total, data.unit, data.message))
-        return True
-
-    def _logs(self, path: str, execution: str, sid: str, seq: int, limit: int | None, data: ev.Logs) -> bool:
-        rows = [i for i, when in enumerate(data.time) if limit is None or when <= limit]
-        if not rows:
-            return False
-        lines = self._kept.lines.setdefault(path, {}).setdefault(execution, Lines())
-        levels = [_LEVELS.get(level.upper(), "OTHER") for level in data.level]
-        final = len(data.time) - 1
-        for i in rows:
-            if not (data.more and i == final):  # a text in pieces counts where its last piece is
-                lines.levels[levels[i]] = lines.levels.get(levels[i], 0) + 1
-        errors = {i: data.time[i] for i in rows if levels[i] in ERRORS}
-        if errors:
-            at = _last(data.time, errors)
-            put_latest(lines.errors, sid, data.time[at], seq, data.text[at][:ERROR_TEXT])
-        return True
+    def _add_lines(self, path: str, execution: str, sid: str, seq: int, adds: LogSum) -> None:
+        executions = self._lines.get(path)
+        if executions is None:
+            executions = self._lines.put(path, {})
+        lines = executions.setdefault(execution, Lines())
+        for level, count in adds.levels.items():
+            lines.levels[level] = lines.levels.get(level, 0) + count
+        if adds.error is not None:
+            put_latest(lines.errors, sid, adds.error[0], seq, adds.error[1])
 
     # -- reading
 
@@ -221,6 +224,16 @@ class Tally:
         error = None if mine is None else latest(mine.errors, offsets)[1]
         return {"total": sum(levels.values()), "levels": dict(sorted(levels.items())), "error": error}
 
+    def line_count(self, paths: Collection[str] | None = None) -> int:
+        """How many lines these steps have (the run's own is the empty path); None: all."""
+        chosen = (one for path, one in self._kept.lines.items() if paths is None or path in paths)
+        return sum(count for executions in chosen for one in executions.values() for count in one.levels.values())
+
+    def level_count(self, levels: Collection[str]) -> int:
+        """How many lines of these levels there are."""
+        every = (one for executions in self._kept.lines.values() for one in executions.values())
+        return sum(one.levels.get(level, 0) for one in every for level in levels)
+
     # -- keeping
 
     def to_bytes(self) -> bytes:
@@ -241,52 +254,27 @@ class Tally:
         if number != FORMAT:
             raise CodecError(f"a tally kept in format {number}, this reads {FORMAT}: fold the events anew")
         tally = cls.__new__(cls)
-        tally._kept = found
+        tally._hold(found)
         return tally
 
     def copy(self) -> Tally:
-        """A tally that grows on its own."""
-        return self.from_bytes(self.to_bytes())
+        """A tally that grows on its own, and shares what neither of the two changes."""
+        other = Tally.__new__(Tally)
+        other._seen, other._series = self._seen.branch(), self._series.branch()
+        other._progress, other._lines = self._progress.branch(), self._lines.branch()
+        other._kept = replace(
+            self._kept,
+            seen=other._seen.kept,
+            series=other._series.kept,
+            progress=other._progress.kept,
+            lines=other._lines.kept,
+        )
+        return other
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and self.to_bytes() == other.to_bytes()
 
     __hash__ = None  # type: ignore[assignment]  # it grows
-
-
-def _bounds(column: list[ev.Number]) -> tuple[Mapping[int, Value] | list[Value], float | None, float | None]:
-    """The rows that have a value, and the least and greatest number among them; NaN is a value but no number."""
-    try:
-        least, greatest = min(column), max(column)  # type: ignore[type-var]
-        if isinstance(least, (int, float)) and isinstance(greatest, (int, float)):
-            return [_small(value) for value in column], _float(least), _float(greatest)  # type: ignore[arg-type]
-    except (TypeError, ValueError):  # strings and nulls among numbers, or nothing at all
-        pass
-    rows = {i: _small(value) for i, value in enumerate(read(column)) if value is not None}
-    numbers = [value for value in rows.values() if not math.isnan(value)]
-    return rows, _float(min(numbers)) if numbers else None, _float(max(numbers)) if numbers else None
-
-
-def _float(value: Value) -> float:
-    return float(_small(value)) + 0.0  # 1 and 1.0 are one value, and so are 0.0 and -0.0: equal tallies, equal bytes
-
-
-def _small(value: Value) -> Value:
-    """A number that fits 64 bits, as a keyframe can hold it."""
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
-        try:
-            return float(value)
-        except OverflowError:
-            return float("inf") if value > 0 else float("-inf")
-    return value
-
-
-def _last(time: list[int], rows: Mapping[int, Any] | list[Any]) -> int:
-    """The row with the greatest (time, row) of `rows`: all of a list, the keys of a mapping."""
-    if isinstance(rows, list):
-        latest_time = max(time)
-        return len(time) - 1 - time[::-1].index(latest_time)
-    return max(rows, key=lambda row: (time[row], row))
 
 
 def _latest_point(names: dict[str, dict[str, Points]], offsets: Offsets) -> Stamp:
@@ -299,16 +287,20 @@ def _latest_point(names: dict[str, dict[str, Points]], offsets: Offsets) -> Stam
 
 
 def _summary(by_session: dict[str, Points], offsets: Offsets) -> dict[str, Any]:
-    least = [points.least for points in by_session.values() if points.least is not None]
-    greatest = [points.greatest for points in by_session.values() if points.greatest is not None]
-    lasts = {sid: points.last for sid, points in by_session.items() if points.last is not None}
-    _, last = latest(lasts, offsets)
-    return {
-        "count": sum(points.count for points in by_session.values()),
-        "last": _spelled(last),
-        "min": _spelled(min(least, default=None)),
-        "max": _spelled(max(greatest, default=None)),
-    }
+    if len(by_session) == 1:  # nearly always
+        (one,) = by_session.values()
+        last = None if one.last is None else one.last[2]
+        found = one.count, last, one.least, one.greatest
+    else:
+        many = by_session.values()
+        least = min((points.least for points in many if points.least is not None), default=None)
+        greatest = max((points.greatest for points in many if points.greatest is not None), default=None)
+        lasts = {sid: points.last for sid, points in by_session.items() if points.last is not None}
+        found = sum(points.count for points in many), latest(lasts, offsets)[1], least, greatest
+    return {"count": found[0], **{name: _spelled(one) for name, one in zip(_EDGES, found[1:], strict=True)}}
+
+
+_EDGES: Final = ("last", "min", "max")
 
 
 def _spelled(value: Value | None) -> ev.Number:

@@ -83,7 +83,8 @@ def _run(state: Growing, looks: Looks) -> dict[str, Any]:
     for sid, session in sorted(record.sessions.items()):
         for reason, count in session.losses.items():
             losses[reason] = losses.get(reason, 0) + count
-        gaps += [{"session": sid, "from": first, "to": last} for first, last in rules.missing(session)]
+        known = None if state.known is None else state.known.get(sid)
+        gaps += [{"session": sid, "from": first, "to": last} for first, last in rules.missing(session, known)]
     speakers = [words[0][0]] if words else record.sessions
     workspace = min((record.sessions[sid].workspace for sid in speakers), default="default")
     return {
@@ -135,6 +136,8 @@ def _problem(time: int, session: str, seq: int, text: str) -> dict[str, Any]:
 
 
 def _values(state: Growing, registers: dict[str, Register[Any]], owners: Collection[str]) -> dict[str, Any]:
+    if not registers:
+        return {}
     return {key: rules.owners_first(state.index, register, owners) for key, register in sorted(registers.items())}
 
 
@@ -149,16 +152,15 @@ def _step(state: Growing, path: str, step: Step, looks: Looks) -> dict[str, Any]
     used = [] if execution is None else rules.inputs(index, execution.inputs)
     total = unit = kind = None
     if execution is not None and last is not None and execution.starts:
-        fields = ("total", "unit", "kind")
-        total, unit, kind = (rules.start_field(index, execution, last.owner, name) for name in fields)
-    declared = latest(step.declared, offsets)[1]
-    expected = latest(step.expected, offsets)[1]
+        total, unit, kind = rules.start_fields(index, execution, last.owner, ("total", "unit", "kind"))
+    declared = latest(step.declared, offsets)[1] if step.declared else None
+    expected = latest(step.expected, offsets)[1] if step.expected else None
     if total is None:
         total = next((one[1] for one in (declared, expected) if one is not None and one[1] is not None), None)
     shown = [_attempt(state, one, looks) for one in attempts]
     owners = () if last is None or last.owner is None else index.process(last.owner)
     return {
-        "state": shown[-1]["state"] if shown else "PENDING",
+        "state": shown[-1]["state"] if shown else rules.unbegun(index, step),
         "parents": rules.parents(index, path, step, last, used),
         "execution": None if last is None else last.execution,
         "attempts": shown,
@@ -232,8 +234,8 @@ def _series(state: Growing, path: str, looks: Looks) -> dict[str, Any] | None:
     if looks.tally is None:
         return None
     step = state.record.steps.get(path)
-    attempts = [] if step is None else rules.attempts(state.index, step)
-    return looks.tally.series(path, attempts[-1].execution if attempts else None, state.record.offsets) or None
+    execution = None if step is None else rules.last_execution(state.index, step)
+    return looks.tally.series(path, execution, state.record.offsets) or None
 
 
 def _all_series(state: Growing, looks: Looks) -> dict[str, Any]:
@@ -254,15 +256,17 @@ def _artifact(state: Growing, key: str, output: Output, looks: Looks) -> dict[st
     if key not in looks.versions:
         looks.versions.update(rules.versions(state.index, key))
     data = declared.data
-    outcomes = {"stored": output.stored, "incomplete": output.incomplete, "failed": output.failed}
-    standing, outcome = next(
-        ((name, latest(register, offsets)[1]) for name, register in outcomes.items() if register), ("pending", None)
-    )
+    standing, outcome = "pending", None
+    for name in ("stored", "incomplete", "failed"):
+        if register := getattr(output, name):
+            standing, outcome = name, latest(register, offsets)[1]
+            break
     if outcome is None and data.state is not None:
         standing = data.state
     elif outcome is None and data.by == "reference" and data.uri is not None:
         standing = "stored"
     first = min(corrected(offsets, sid, word[0]) for sid, word in output.first.items())
+    pulses = (state.record.sessions[sid].pulse for sid in output.first) if standing == "pending" else ()
 
     def field(name: str) -> Any:
         stored = None if outcome is None else getattr(outcome, name)
@@ -277,6 +281,8 @@ def _artifact(state: Growing, key: str, output: Output, looks: Looks) -> dict[st
         "role": "output",
         "uri": field("uri"),
         "size": field("size"),
+        "declared": data.size,
+        "sent": max((pulse.uploads[key] for pulse in pulses if pulse and key in pulse.uploads), default=None),
         "sha256": field("sha256"),
         "media_type": data.media_type,
         "metadata": data.metadata,

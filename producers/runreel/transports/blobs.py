@@ -36,12 +36,13 @@ class ChunkSender:
         self._trouble: KafkaError | None = None
         self._progress = 0.0
 
-    def send(self, job: Job, note: Callable[[int], None]) -> None:
+    def send(self, job: Job, note: Callable[[int], None], sent: Callable[[int], None]) -> None:
         """Send a job's chunks from `job.done` on, then the end record; returns when all are acknowledged.
 
         Args:
             job: what to send.
             note: keeps how many chunks have arrived, for whoever resumes it.
+            sent: told how many bytes have arrived.
 
         Raises:
             NotReachable: Kafka does not take them now.
@@ -57,8 +58,10 @@ class ChunkSender:
                 while data := file.read(CHUNK):
                     self._put(job, n, data, n)
                     n += 1
+                    arrived = min(self._under_way, default=n)
+                    sent(min(arrived * CHUNK, job.size))
                     if n % _NOTE == 0:
-                        note(min(self._under_way, default=n))
+                        note(arrived)
             self._wait(0)
             note(n)
             self._put(job, None, encode_end(End(n, job.size, job.sha256)), n)

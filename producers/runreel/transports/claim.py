@@ -41,7 +41,9 @@ class _Stored(msgspec.Struct, frozen=True):
     failed: str | None = None
 
 
-def send_claimed(settings: Settings, url: str, job: Job, stopped: Callable[[], bool]) -> None:
+def send_claimed(
+    settings: Settings, url: str, job: Job, stopped: Callable[[], bool], sent: Callable[[int], None]
+) -> None:
     """Claim an address, send the file there as it is read, and have the server verify it.
 
     Args:
@@ -49,6 +51,7 @@ def send_claimed(settings: Settings, url: str, job: Job, stopped: Callable[[], b
         url: the server's address.
         job: what to send.
         stopped: whether to break off.
+        sent: told how many bytes have been sent.
 
     Raises:
         NotReachable: the server, or the store, does not take it now.
@@ -68,7 +71,8 @@ def send_claimed(settings: Settings, url: str, job: Job, stopped: Callable[[], b
     if not claim.stored:
         offset = 0
         for part in claim.parts or [_Part(1, claim.url or "", job.size)]:
-            etags.append(_put(part.url, claim.headers, Path(job.path), offset, part.size, stopped))
+            pieces = _told(_pieces(Path(job.path), offset, part.size), offset, sent)
+            etags.append(_put(part.url, claim.headers, pieces, part.size, stopped))
             offset += part.size
         said = {"etags": etags if claim.parts else []}
         answer = _post(settings, url, f"{_PATH}/{quote(job.artifact)}/finish", said, _FINISH)
@@ -89,15 +93,15 @@ def _post(settings: Settings, url: str, path: str, said: object, timeout: float 
         connection.close()
 
 
-def _put(url: str, extra: dict[str, str], path: Path, offset: int, size: int, stopped: Callable[[], bool]) -> str:
-    """Send a part of the file; answers its ETag."""
+def _put(url: str, extra: dict[str, str], pieces: Iterator[bytes], size: int, stopped: Callable[[], bool]) -> str:
+    """Send a part of the file, which comes in pieces; answers its ETag."""
     connection = connect(url, _TIMEOUT)
     try:
         connection.putrequest("PUT", target(url), skip_accept_encoding=True)
         for name, value in {"Content-Length": str(size), **extra}.items():
             connection.putheader(name, value)
         connection.endheaders()
-        for piece in _pieces(path, offset, size):
+        for piece in pieces:
             if stopped():
                 raise NotReachable("the process ends")
             connection.send(piece)
@@ -114,6 +118,13 @@ def _pieces(path: Path, offset: int, size: int) -> Iterator[bytes]:
         while size > 0 and (piece := file.read(min(_PIECE, size))):
             size -= len(piece)
             yield piece
+
+
+def _told(pieces: Iterator[bytes], offset: int, sent: Callable[[int], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        offset += len(piece)
+        sent(offset)
 
 
 def _answer(connection: http.client.HTTPConnection) -> tuple[str, bytes]:

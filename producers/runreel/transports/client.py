@@ -46,12 +46,16 @@ class Client:
         settings: RUNREEL_KAFKA_CONFIG wins over the tuning here, not over what delivery rests on.
         servers: bootstrap servers.
         heard: called with what went wrong, and whether it is fatal; from within `poll`.
+        idempotent: let the broker pass over what is sent twice. Its first message then waits half a second for an
+            identity, which librdkafka asks for once it is connected.
 
     Raises:
         SettingError: a key of RUNREEL_KAFKA_CONFIG is wrong; its values are not shown.
     """
 
-    def __init__(self, settings: Settings, servers: str, heard: Callable[[KafkaError], None]) -> None:
+    def __init__(
+        self, settings: Settings, servers: str, heard: Callable[[KafkaError], None], *, idempotent: bool = True
+    ) -> None:
         tuning: dict[str, Any] = {
             "client.id": "runreel",
             "compression.type": "lz4",
@@ -64,11 +68,13 @@ class Client:
         }
         needed: dict[str, Any] = {
             "bootstrap.servers": servers,
-            "enable.idempotence": True,
+            "enable.idempotence": idempotent,
             "acks": "all",
             "partitioner": "murmur2_random",
             "message.timeout.ms": 0,
         }
+        if not idempotent:
+            needed["max.in.flight.requests.per.connection"] = 1  # else what is tried again would come out of order
         self._producer: Producer | None
         try:
             self._producer = Producer({**tuning, **settings.kafka_config, **needed, "error_cb": heard}, logger=_Quiet())

@@ -188,7 +188,8 @@ class EmbeddedTransport:
             window.under_way = 0
             window.progress = time.monotonic()
         assert self._hub is not None
-        self._client = Client(self._settings, self._hub.kafka, self._heard)
+        # The archive knows copies by their seq: no event need wait for what makes the producer idempotent.
+        self._client = Client(self._settings, self._hub.kafka, self._heard, idempotent=False)
 
     def _acknowledgements(self) -> list[Answer]:
         if self._hub is None:

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axis, bounds, Curve, m4 } from "../../../viz_server/runreel_server/static/js/curve.js";
+import { axis, bounds, Curve, m4 } from "../../../viz_server/runreel_server/static/js/charts/curve.js";
 
-const columns = (times, values) => ({ time: times, at: times.map((_, n) => n), value: values });
+const columns = (times, values) => ({ time: times, at: times, value: values }); // a point's index is its own, whoever brings it
 
 test("points that come twice count once", () => {
   const curve = new Curve();
@@ -10,6 +10,20 @@ test("points that come twice count once", () => {
   curve.append(columns([2, 3, 4], [9, 9, 4]));
   assert.deepEqual(curve.time, [1, 2, 3, 4]);
   assert.deepEqual(curve.value, [1, 2, 3, 4]);
+});
+
+test("points of one moment are points of their own", () => { // step.points() without times, two calls in one microsecond
+  const curve = new Curve();
+  curve.load({ time: [5, 5, 5], at: [0, 1, 2], value: [1, 2, 3] });
+  curve.append({ time: [5, 5], at: [2, 3], value: [3, 4] });
+  assert.deepEqual(curve.at, [0, 1, 2, 3]);
+});
+
+test("what another worker says later of an earlier moment is woven in", () => {
+  const curve = new Curve();
+  curve.load({ time: [10, 30], at: [0, 2], value: [1, 3] });
+  curve.append({ time: [20, 30, 40], at: [1, 2, 3], value: [2, 3, 4] });
+  assert.deepEqual([curve.time, curve.value], [[10, 20, 30, 40], [1, 2, 3, 4]]);
 });
 
 test("what the stream brought while the points were on the way is kept", () => {

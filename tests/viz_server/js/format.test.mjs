@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import * as format from "../../../viz_server/runreel_server/static/js/format.js";
+import * as format from "../../../viz_server/runreel_server/static/js/core/format.js";
 
 const cases = JSON.parse(readFileSync(new URL("text_cases.json", import.meta.url), "utf8"));
 

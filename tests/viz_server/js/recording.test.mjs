@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Store } from "../../../viz_server/runreel_server/static/js/store.js";
+import { Store } from "../../../viz_server/runreel_server/static/js/core/store.js";
 
 // The exchange that the server's tests hold it to, and that docs/stream.md describes.
 const RECORDED = readFileSync(new URL("../../../docs/stream.jsonl", import.meta.url), "utf8").trim().split("\n").map((line) => JSON.parse(line));

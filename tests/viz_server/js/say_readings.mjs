@@ -1,16 +1,18 @@
 // What the browser's modules say of states given as JSON on standard input, for the test that compares it to the server's.
 import { readFileSync } from "node:fs";
-import { byStart, byState, edgePath, edgeState, nodeReadings } from "../../../viz_server/runreel_server/static/js/nodes.js";
-import { headReading, stepReadings } from "../../../viz_server/runreel_server/static/js/readings.js";
+import { byStart, columns, edgePath, edgeState, nodeReadings } from "../../../viz_server/runreel_server/static/js/graph/nodes.js";
+import { about, headReading, stepReadings } from "../../../viz_server/runreel_server/static/js/core/readings.js";
 
 const said = JSON.parse(readFileSync(0, "utf8")).map(({ state, now, past, graph }) => {
   const steps = stepReadings(state, now), nodes = nodeReadings(graph, state, now);
+  const head = headReading(state, now, past);
+  const pieces = Array.from({ length: head.way.length * 300 }, (_, n) => ({ ...head.way[n % head.way.length], label: `${n}`, weight: (n % 7) + 1 }));
   return {
     steps, nodes,
-    head: headReading(state, steps, now, past),
+    head: { ...head, about: about(state) },
     lanes: byStart(graph, state).map((node) => node.id),
-    way: byState(graph, state, nodes).map((node) => node.id),
-    edges: graph.edges.map((edge) => [edgePath(edge.points), edgeState(edge, nodes)]),
+    columns: columns(pieces),
+    edges: graph.edges.map((edge) => [edgePath(edge.points), edgeState(nodes[edge.from].state, nodes[edge.to].state)]),
   };
 });
 process.stdout.write(JSON.stringify(said));

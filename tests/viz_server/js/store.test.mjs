@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { merge, Store } from "../../../viz_server/runreel_server/static/js/store.js";
+import { merge } from "../../../viz_server/runreel_server/static/js/core/patch.js";
+import { Store } from "../../../viz_server/runreel_server/static/js/core/store.js";
 
 const graph = { width: 0, height: 0, nodes: [], edges: [] };
 
@@ -29,6 +30,17 @@ test("a step called __proto__ is a step, and changes no prototype", () => {
   assert.equal({}.state, undefined);
 });
 
+test("a page that has its state goes on from it by the stream's first frame", async () => {
+  const state = { id: "r", state: "RUNNING", steps: {}, events: 6 };
+  for (const [kind, frame] of [["ping", { position: "5" }], ["delta", { from: "5", position: "6", patch: { events: 7 } }]]) {
+    const store = new Store({ run: "r", at: null, now: 1_795_338_000_000_000, state, past: null, graph, here: { position: "5", token: "t" } });
+    assert.equal(store.apply("delta", { from: "4", position: "5", patch: {} }), false);
+    assert.equal(store.apply("ping", { position: "4" }), false);
+    assert.equal(store.apply(kind, frame), true);
+    await store.begun;
+  }
+});
+
 test("a delta applies only from the position that the page has", () => {
   const { store } = make();
   assert.equal(store.apply("snapshot", { position: "5", state: { id: "r", state: "RUNNING", steps: {} } }), true);
@@ -55,6 +67,19 @@ test("a snapshot replaces everything, and has points and lines asked for anew", 
   assert.deepEqual(heard.filter(([kind]) => kind === "graph"), [["graph", "stale"]]);
 });
 
+test("a clock that turns out to be wrong has points and lines asked for anew, once", () => {
+  const { store, heard } = make(), moved = [];
+  store.on(["clock"], () => moved.push(store.position));
+  store.apply("snapshot", { position: "1", state: { ...store.live, sessions: { a: { host: "h", offset: 0 } } } });
+  heard.length = 0;
+  const say = (offset, n) => store.apply("delta", { from: String(n), position: String(n + 1), patch: { sessions: { a: { host: "h", offset }, b: null } } });
+  say(0, 1);
+  say(3600.5, 2);
+  say(3600.5, 3);
+  assert.deepEqual(moved, ["3"]);
+  assert.deepEqual(heard.filter(([kind]) => kind === "points" || kind === "lines"), [["points", null], ["lines", null]]);
+});
+
 test("the graph is asked for when steps or their parents change, not for a change of state", () => {
   const { store, heard } = make({ id: "r", state: "RUNNING", steps: { a: { state: "RUNNING", parents: [] } } });
   store.position = "1";
@@ -73,7 +98,7 @@ test("points and lines of a delta are passed on", () => {
   heard.length = 0;
   const points = { "a:loss": { at: [1], time: [2], value: [3] } }, lines = { count: 1, last: [{ time: 2, text: "x" }] };
   store.apply("delta", { from: "1", position: "2", patch: {}, points, lines });
-  assert.deepEqual(heard, [["wire", undefined], ["points", points], ["lines", lines], ["state", undefined]].filter(([kind]) => kind !== "wire"));
+  assert.deepEqual(heard, [["points", points], ["lines", lines], ["state", undefined]]);
 });
 
 test("the present is the server's, and stands still while the wire is cut", () => {
@@ -83,7 +108,7 @@ test("the present is the server's, and stands still while the wire is cut", () =
   assert.equal(then, 1_795_338_010_000_000);
   pass(2000);
   assert.equal(store.present - then, 2_000_000);
-  store.setWire("lost");
+  store.setWire({ status: "lost", since: store.clock(), reason: "" });
   pass(5000);
   assert.equal(store.present - then, 2_000_000);
 });
@@ -104,4 +129,12 @@ test("the end of a run that has ended is when it ended", () => {
   const { store, pass } = make({ id: "r", state: "SUCCEEDED", started: "2026-11-22T09:00:00Z", finished: "2026-11-22T09:01:00Z" });
   pass(1e6);
   assert.equal(store.since(store.end), 60);
+});
+
+test("a page of the past has the present's own fields, and the past's parts until the stream brings the present's", () => {
+  const past = { id: "r", state: "RUNNING", steps: { a: { state: "RUNNING" } } }, state = { id: "r", state: "SUCCEEDED", finished: "2026-11-22T09:20:00Z" };
+  const store = new Store({ run: "r", at: "2026-11-22T09:10:00Z", now: 1_795_338_000_000_000, state, past, graph: { width: 0, height: 0, nodes: [], edges: [] } }, () => 0);
+  assert.deepEqual([store.ended, store.view.state, Object.keys(store.live.steps)], [true, "RUNNING", ["a"]]);
+  store.apply("snapshot", { position: "1", state: { ...state, steps: { a: { state: "SUCCEEDED" }, b: { state: "SUCCEEDED" } } } });
+  assert.deepEqual([Object.keys(store.live.steps), Object.keys(store.view.steps)], [["a", "b"], ["a"]]);
 });

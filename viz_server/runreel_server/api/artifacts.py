@@ -10,6 +10,7 @@ from flask import request
 
 from runreel.ids import SAFE
 from runreel_consumers.blobs import Claims
+from runreel_server.api.parameters import TIME, Parameter
 from runreel_server.api.routes import Route
 from runreel_server.problems import Problem
 from runreel_server.queries.source import Source
@@ -17,6 +18,7 @@ from runreel_server.queries.source import Source
 T = TypeVar("T")
 
 _JSON = "application/json"
+_AT = Parameter("at", "the moment to look at; absent: now", TIME)
 _SAFE = re.compile(SAFE)
 
 
@@ -40,7 +42,7 @@ def routes(source: Source, claims: Claims) -> list[Route]:
     """The routes of artifacts."""
 
     def artifact(query: dict[str, Any], artifact: str) -> Any:
-        return source.artifact(artifact)
+        return source.artifact(artifact, query["at"])
 
     def claim(query: dict[str, Any]) -> Any:
         asked = _body(ClaimBody)
@@ -55,7 +57,7 @@ def routes(source: Source, claims: Claims) -> list[Route]:
         return claims.finish(artifact, etags)
 
     return [
-        Route("GET", "/artifacts/{artifact}", "What is known of an artifact.", "ArtifactPage", artifact),
+        Route("GET", "/artifacts/{artifact}", "What is known of an artifact.", "ArtifactPage", artifact, (_AT,)),
         Route(
             "POST",
             "/artifacts",

@@ -10,6 +10,7 @@ import msgspec
 from werkzeug.datastructures import MultiDict
 
 from runreel.codec import parse_time
+from runreel_consumers.archive.lines import parse_cursor
 from runreel_server.problems import Problem
 
 Json = dict[str, Any]
@@ -151,6 +152,24 @@ def filled(text: str) -> str:
     return text
 
 
+def place(text: str) -> str | int:
+    """A cursor of a line, or a moment.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return time(text)
+    except ValueError:
+        pass
+    try:
+        parse_cursor(text)
+    except ValueError:
+        raise ValueError("give a cursor of an answer, or a time like 2026-11-22T09:00:00Z") from None
+    return text
+
+
+PLACE: Final = Kind({"type": "string", "examples": ["2026-11-22T09:00:00Z"]}, place)
 TIME: Final = Kind({"type": "string", "examples": ["2026-11-22T09:00:00Z"]}, time)
 NUMBER: Final = Kind({"type": "string", "examples": ["0.5", "2026-11-22T09:00:00Z"]}, number)
 TEXT: Final = Kind({"type": "string", "minLength": 1}, filled)

@@ -85,6 +85,8 @@ _ARTIFACT: Final = {
     "role": _TEXT,
     "uri": _TEXT_OR_NULL,
     "size": {"type": ["integer", "null"]},
+    "declared": {"type": ["integer", "null"]},
+    "sent": {"type": ["integer", "null"]},
     "sha256": _TEXT_OR_NULL,
     "version": _WHOLE,
     "created": _TIME,
@@ -116,7 +118,10 @@ _LINE: Final = _object(
         "session": _TEXT,
         "seq": _COUNT,
         "cursor": _TEXT,
-    }
+    },
+    escaped=_FLAG,
+    more=_FLAG,
+    length=_COUNT,
 )
 
 _NODE: Final = _object(
@@ -140,7 +145,9 @@ SCHEMAS: Final[dict[str, Json]] = {
     ),
     "Attempt": _object({"execution": _TEXT, "state": _STATE, "started": _TIME_OR_NULL, "finished": _TIME_OR_NULL}),
     "Past": _object({"id": _TEXT, "state": _STATE, "duration": _SECONDS_OR_NULL}),
-    "Runs": _object({"runs": _array(_SUMMARY), "next": _TEXT_OR_NULL, "total": _COUNT, "today": _map(_COUNT)}),
+    "Runs": _object(
+        {"runs": _array(_SUMMARY), "next": _TEXT_OR_NULL, "total": _COUNT, "first": _COUNT, "today": _map(_COUNT)}
+    ),
     "Experiments": _object(
         {
             "experiments": _array(
@@ -149,7 +156,31 @@ SCHEMAS: Final[dict[str, Json]] = {
         }
     ),
     "Health": _object(
-        {"parts": _array(_object({"name": _TEXT, "ok": _FLAG, "detail": _TEXT})), "listening": _TEXT_OR_NULL}
+        {
+            "parts": _array(_object({"name": _TEXT, "ok": _FLAG, "detail": _TEXT})),
+            "listening": _TEXT_OR_NULL,
+            "kafka": _object({"rate": _NUMBER, "heard": _COUNT}),
+            "archive": _object({"events": _COUNT, "seconds": _NUMBER}),
+            "spools": _object(
+                {
+                    "waiting": _COUNT,
+                    "bytes": _COUNT,
+                    "sessions": _array(
+                        _object(
+                            {
+                                "session": _TEXT,
+                                "run": _TEXT,
+                                "host": _TEXT_OR_NULL,
+                                "bytes": _COUNT,
+                                "heard": _TIME,
+                                "silent": _FLAG,
+                            }
+                        )
+                    ),
+                }
+            ),
+            "stored": _object({"bytes": _or_null(_COUNT), "at": _TIME_OR_NULL, "runs": _or_null(_COUNT)}),
+        }
     ),
     "State": _object(
         {
@@ -183,6 +214,7 @@ SCHEMAS: Final[dict[str, Json]] = {
             "height": _NUMBER,
         }
     ),
+    "CriticalPath": _object({"steps": _array(_TEXT), "seconds": _NUMBER}),
     "Series": _map(
         _object(
             {
@@ -202,10 +234,14 @@ SCHEMAS: Final[dict[str, Json]] = {
             "lines": _array(_LINE),
             "before": _TEXT_OR_NULL,
             "after": _TEXT_OR_NULL,
+            "more": _FLAG,
             "scanned": _COUNT,
             "total": _COUNT,
             "hits": _COUNT,
         }
+    ),
+    "Hits": _object(
+        {"times": _array(_WHOLE), "before": _TEXT_OR_NULL, "scanned": _COUNT, "total": _COUNT, "hits": _COUNT}
     ),
     "Density": _object(
         {"from": _TIME, "to": _TIME, "width": _COUNT, "total": _array(_COUNT), "lanes": _map(_array(_COUNT))}
@@ -223,7 +259,8 @@ SCHEMAS: Final[dict[str, Json]] = {
                         "artifact": _TEXT_OR_NULL,
                     }
                 )
-            )
+            ),
+            "counts": _object({"error": _COUNT, "artifact": _COUNT, "state": _COUNT, "gap": _COUNT}),
         }
     ),
     "ArtifactPage": _object(
@@ -233,8 +270,13 @@ SCHEMAS: Final[dict[str, Json]] = {
             "pipeline": _TEXT,
             "workspace": _TEXT,
             "experiment": _TEXT,
+            "producer": _object({"run": _TEXT, "pipeline": _TEXT, "step": _TEXT_OR_NULL, "state": _STATE}),
+            "consumers": _array(_object({"run": _TEXT, "pipeline": _TEXT, "step": _TEXT_OR_NULL, "state": _STATE})),
             "lineage": _array(_object({"depth": _COUNT, "kind": {"enum": ["artifact", "step"]}, "name": _TEXT})),
+            "whole": _FLAG,
+            "lost": _TEXT_OR_NULL,
             "versions": _array(_object({"id": _TEXT, "version": _WHOLE, "created": _TIME})),
+            "earlier": _array(_object({"run": _TEXT, "id": _TEXT, "version": _WHOLE, "created": _TIME})),
         }
     ),
     "Acknowledged": _object(

@@ -14,9 +14,9 @@ from typing import Any, Final
 from a2wsgi import WSGIMiddleware
 
 from runreel.errors import NotFound, NotReachable, RunreelError
-from runreel_server.asgi import content, log, uploads
+from runreel_server.asgi import content, log, texts, uploads
 from runreel_server.asgi.http import Gone, Receive, Request, Scope, Send
-from runreel_server.asgi.stream import Streams
+from runreel_server.asgi.stream import Plays, Streams
 from runreel_server.hosts import Hosts
 from runreel_server.problems import Problem
 from runreel_server.services import Services
@@ -30,6 +30,7 @@ _ROUTES: Final = (
     (re.compile(r"/api/v1/stream"), ("GET",), "stream"),
     (re.compile(r"/api/v1/runs/([^/]+)/stream"), ("GET",), "run_stream"),
     (re.compile(r"/api/v1/runs/([^/]+)/events"), ("GET",), "events"),
+    (re.compile(r"/api/v1/runs/([^/]+)/logs\.txt"), ("GET",), "logs"),
     (re.compile(r"/api/v1/artifacts/([^/]+)/content"), ("GET", "HEAD"), "content"),
     (re.compile(r"/api/v1/uploads/([^/]+)"), ("PUT",), "upload"),
 )
@@ -42,16 +43,25 @@ class Application:
         flask: the WSGI application of pages and the short API.
         services: what both are made of; started and stopped with the server.
         most_streams: live streams taken at the same time.
+        plays: makes the frames of runs that are played.
         resolve: the id of the run that a unique end of its id names.
+        lines: the lines of a run that a query is for.
     """
 
     def __init__(
-        self, flask: Any, services: Services, *, most_streams: int, resolve: Callable[[str], str] = lambda run: run
+        self,
+        flask: Any,
+        services: Services,
+        *,
+        most_streams: int,
+        plays: Plays,
+        resolve: Callable[[str], str] = lambda run: run,
+        lines: texts.Lines = lambda run, query: (),
     ) -> None:
-        self._resolve = resolve
+        self._resolve, self._lines = resolve, lines
         self._flask = WSGIMiddleware(flask, workers=THREADS)
         self._services = services
-        self._most = most_streams
+        self._most, self._plays = most_streams, plays
         self._hosts = Hosts(services.settings.host, services.settings.url)
         self.streams: Streams | None = None
 
@@ -79,7 +89,7 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.streams = Streams(self._services.feed, self._most)
+                self.streams = Streams(self._services.feed, self._plays, self._most)
                 self._services.start(asyncio.get_running_loop())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
@@ -93,10 +103,13 @@ class Application:
 
     async def _run_stream(self, request: Request, run: str) -> None:
         assert self.streams is not None
-        await self.streams.serve(request, [f"run:{await asyncio.to_thread(self._resolve, run)}"])
+        await self.streams.serve_run(request, await asyncio.to_thread(self._resolve, run))
 
     async def _events(self, request: Request, run: str) -> None:
         await log.serve(request, await asyncio.to_thread(self._resolve, run), self._services.events)
+
+    async def _logs(self, request: Request, run: str) -> None:
+        await texts.serve(request, await asyncio.to_thread(self._resolve, run), self._lines)
 
     async def _content(self, request: Request, artifact: str) -> None:
         await content.serve(request, artifact, self._services.content)
@@ -112,6 +125,7 @@ async def _answered(request: Request, serve: Callable[[], Awaitable[None]]) -> N
         await serve()
         return
     except Gone:
+        await request.dropped()
         return
     except Problem as problem:
         status, detail = problem.status, problem.detail

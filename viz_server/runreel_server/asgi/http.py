@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
+
+from werkzeug.datastructures import MultiDict
 
 from runreel_server import problems
 
@@ -37,6 +41,9 @@ class Request:
         }
         self._query: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"))
         self.answered = False
+        self._writing: tuple[asyncio.Task[Any] | None, float] | None = None
+        self._guard: asyncio.TimerHandle | None = None
+        self._stuck = False
 
     def header(self, name: str) -> str:
         """A header's value, `""` where it is absent."""
@@ -49,6 +56,10 @@ class Request:
     def one(self, name: str, default: str = "") -> str:
         """The last value of a parameter of the query."""
         return self._query.get(name, [default])[-1]
+
+    def query(self) -> MultiDict[str, str]:
+        """The whole query, empty values too."""
+        return MultiDict(parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
     async def body(self) -> AsyncIterator[bytes]:
         """The body, in pieces as it comes.
@@ -86,11 +97,42 @@ class Request:
         Raises:
             Gone: it has read nothing for `PATIENCE` seconds.
         """
+        self._writing = (asyncio.current_task(), time.monotonic())
+        if self._guard is None:  # one timer in a while, not one for each of a thousand small pieces
+            self._guard = asyncio.get_running_loop().call_later(PATIENCE, self._look)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._send({"type": "http.response.body", "body": body, "more_body": more})
-        except (TimeoutError, OSError):
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stuck and task is not None and task.uncancel() == 0:
+                raise Gone from None
+            raise
+        except OSError:
             raise Gone from None
+        finally:
+            self._writing = None
+            if not more and self._guard is not None:
+                self._guard.cancel()
+
+    def _look(self) -> None:
+        """Break a write off that waits for too long."""
+        self._guard = None
+        if self._writing is None:
+            return
+        task, since = self._writing
+        rest = since + PATIENCE - time.monotonic()
+        if rest > 0:
+            self._guard = asyncio.get_running_loop().call_later(rest, self._look)
+        elif task is not None:
+            self._stuck = True
+            task.cancel()
+
+    async def dropped(self) -> None:
+        """Wait until the connection of a client that reads nothing is cut, as `web.bind` has it."""
+        if self._stuck:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self.disconnected()
 
     async def answer(self, status: int, body: bytes, headers: Headers) -> None:
         """Send a whole answer."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .buffers import Buffer
+from runreel_consumers.m4 import Buffer
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

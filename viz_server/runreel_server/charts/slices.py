@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from runreel_consumers.m4 import Pyramid
+
 from .axes import Axis
 from .columns import Floats, Integers
-from .pyramid import Pyramid
+from .stored import StoredTiles
 from .tiles import Tiles
 
 
@@ -24,7 +26,7 @@ def plain(values: Floats) -> list[float | str]:
 
 
 def series_json(
-    tiles: Tiles,
+    tiles: Tiles | StoredTiles,
     x: Axis = "at",
     start: float | None = None,
     stop: float | None = None,

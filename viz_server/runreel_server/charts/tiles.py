@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from .axes import AXES, Axis
-from .columns import FIELDS, Columns, Floats, Integers, Order
+from .axes import Axis
+from .columns import Columns, Floats, Integers, Order
+from .cuts import Slice, edges_of
 from .tracks import Track
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A view of a series: the points that draw the line of all points, in the order of x.
-
-    `time` is µs since 1970. `count` is how many points are in view, `nonfinite` how many of them are NaN or infinite,
-    `bucketed` whether points were left out. The nearest point on either side of the view comes with it, uncounted, so
-    that the line reaches the edges.
-    """
-
-    at: Floats
-    time: Integers
-    value: Floats
-    bucketed: bool
-    count: int
-    nonfinite: int
 
 
 class Tiles:
     """One series: points appended as they come, late ones too, and M4 slices of it.
 
-    Follows Jugel, Jerzak, Hackenbroich, Markl: "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB 2014.
     The points lie in the order of their stamps; where x is the index, and the index does not rise with time, a second
     order is made when it is first asked for. Not safe for threads: hold one lock a series.
     """
@@ -98,22 +77,9 @@ class Tiles:
         Raises:
             ValueError: an unknown axis, a width below 1, or an edge that is not finite.
         """
-        if x not in AXES:
-            raise ValueError(f"x is {x!r}: give one of {', '.join(AXES)}")
-        if width < 1:
-            raise ValueError(f"width is {width}: give the number of pixels, 1 or more")
-        for name, edge in (("from", start), ("to", stop)):
-            if edge is not None and not math.isfinite(edge):
-                raise ValueError(f"{name} is {edge}: give a finite number, or leave it out")
         by: Order = "at" if x == "at" else "time"
         track = self._track(by)
-        low, high = _limits(track.x(by))
-        if x == "elapsed":
-            zero = low if origin is None else origin
-            start = None if start is None else zero + start * 1e6
-            stop = None if stop is None else zero + stop * 1e6
-        low = low if start is None else start
-        high = high if stop is None else stop
+        low, high = edges_of(x, start, stop, width, limits=_limits(track.x(by)), origin=origin)
         window = track.window(by, low, high, until)
         bucketed = window.count > 4 * width
         if bucketed:
@@ -133,44 +99,6 @@ class Tiles:
             count=window.count,
             nonfinite=track.nonfinite(window),
         )
-
-    def to_bytes(self) -> bytes:
-        """The series as a Parquet file that any engine reads: the columns of `FIELDS`, in the order of the stamps.
-
-        The pyramid is not in it: it is made again faster than it would be read.
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        table = pa.table(self.columns.table()).replace_schema_metadata({"runreel": "series 1"})
-        sink = pa.BufferOutputStream()
-        packed = dict.fromkeys(("time", "session", "seq", "row"), "DELTA_BINARY_PACKED")
-        pq.write_table(
-            table, sink, compression="zstd", use_dictionary=False, column_encoding=packed, write_statistics=True
-        )
-        data: bytes = sink.getvalue().to_pybytes()
-        return data
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Tiles:
-        """The series that `to_bytes` wrote.
-
-        Raises:
-            ValueError: these bytes are not such a series.
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            table = pq.read_table(pa.BufferReader(data))
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"not a stored series: {error}") from error
-        if (table.schema.metadata or {}).get(b"runreel") != b"series 1":
-            raise ValueError('not a stored series: the key "runreel" of the Parquet file is not "series 1"')
-        columns: dict[str, npt.NDArray[Any]] = {name: table[name].to_numpy() for name in FIELDS}
-        tiles = cls()
-        tiles.append(**columns)
-        return tiles
 
     def _track(self, by: Order) -> Track:
         self._stamped.sync()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .buffers import Buffer
+from runreel_consumers.m4 import Buffer, Pyramid, select
+
 from .columns import Columns, Floats, Integers, Order
-from .pyramid import Pyramid
 
 _BLOCK = 1024
 
@@ -107,7 +107,7 @@ class Track:
         if len(window.starts):
             edges = np.clip(bounds, window.starts[0], window.ends[-1])
             cuts = np.unique(np.concatenate((edges, window.starts, window.ends)))
-            chosen = _select(self.columns.value, self._pyramid, self._broken.array, cuts, budget)
+            chosen = select(self.columns.value, self._pyramid, self._broken.array, cuts, budget)
             begun = np.searchsorted(window.starts, chosen, side="right")
             pieces.append(chosen[begun > np.searchsorted(window.ends, chosen, side="right")])
         if len(window.extra) <= 4 * budget:
@@ -117,7 +117,7 @@ class Track:
             pyramid = Pyramid()
             pyramid.update(values, 0)
             broken = np.flatnonzero(~np.isfinite(values))
-            chosen = _select(values, pyramid, broken, np.searchsorted(window.extra, bounds), budget)
+            chosen = select(values, pyramid, broken, np.searchsorted(window.extra, bounds), budget)
             pieces.append(window.extra[chosen])
         return np.unique(np.concatenate(pieces))
 
@@ -159,16 +159,3 @@ class Track:
         if not rises.all() or not np.isfinite(at[-1]):
             self._rising = changed
         self._repeats = self._repeats or bool((at[1:] == at[:-1]).any() or not np.isfinite(at).all())
-
-
-def _select(values: Floats, pyramid: Pyramid, broken: Integers, bounds: Integers, budget: int) -> Integers:
-    """First, least, greatest and last of each range between two `bounds`, cut where the line breaks."""
-    inside = broken[np.searchsorted(broken, bounds[0]) : np.searchsorted(broken, bounds[-1])]
-    if len(inside) > budget:
-        column = np.searchsorted(bounds, inside, side="right")
-        turns = np.flatnonzero(column[1:] != column[:-1])
-        inside = inside[np.unique(np.concatenate(([0], turns, turns + 1, [len(inside) - 1])))]
-    cuts = np.unique(np.concatenate((bounds, inside, inside + 1)))
-    starts, ends = cuts[:-1], cuts[1:]
-    low, high = pyramid.extents(values, starts, ends)
-    return np.concatenate((starts, ends - 1, low[low >= 0], high[high >= 0]))

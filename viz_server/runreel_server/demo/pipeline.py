@@ -186,10 +186,14 @@ def step(name: str, part: int, work: Path, without: str | None, keep: int, epoch
         from runreel_server.demo import train
 
         train.fold(part, work, epochs) if name == "train" else train.baseline(work, trees)
-    elif name in ("evaluate", "publish"):
+    elif name == "evaluate":
+        from runreel_server.demo import evaluate
+
+        evaluate.evaluate(work, rows)
+    elif name == "publish":
         from runreel_server.demo import publish
 
-        publish.evaluate(work, rows) if name == "evaluate" else publish.publish(work)
+        publish.publish(work)
     else:
         from runreel_server.demo import prepare
 

@@ -62,15 +62,24 @@ def _elsewhere(page: str, quick: bool, fail: bool) -> int:
 
 
 def _here(settings: Settings, data: Path | None, *, quick: bool, fail: bool, leave: bool, browser: bool) -> int:
+    from runreel_consumers import serving
     from runreel_server import web
     from runreel_server.up import machine
 
+    serving.prepare()
     with machine(settings, data) as running:
         hub = running.hub
         web.announce(settings, hub.url)
         click.echo(f"the page: {hub.url}")
-        server = threading.Thread(target=running.serve, name="runreel-web", daemon=True)
-        server.start()
+        over = threading.Event()
+
+        def serve() -> None:
+            try:
+                running.serve()
+            finally:
+                over.set()
+
+        threading.Thread(target=serve, name="runreel-web", daemon=True).start()
         code = INTERRUPTED
         try:
             running.listening()
@@ -80,12 +89,12 @@ def _here(settings: Settings, data: Path | None, *, quick: bool, fail: bool, lea
             click.echo(f"the data: {hub.store.removeprefix('dir:')}")
             if not leave:
                 click.echo("serving until Ctrl-C; `runreel up` finds the run again")
-                server.join()
+                over.wait()  # a join that Ctrl-C interrupts takes its thread for ended (CPython 3.11)
         except KeyboardInterrupt:
             click.echo("stopping; what was said is kept")
         finally:
             running.stop()
-            server.join(web.GRACE_SECONDS + 1)
+            over.wait(web.GRACE_SECONDS + 1)
     return code
 
 

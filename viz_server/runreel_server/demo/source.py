@@ -25,10 +25,11 @@ def folder() -> Path:
 
 def month(number: int, keep: int = 1) -> list[dict[str, str]]:
     """Every `keep`th flight of one month, as its row of text stands in the file."""
+    begin = f"{YEAR},{number},"
     with zipfile.ZipFile(folder() / "flights.csv.zip") as archive:
         name = next(name for name in archive.namelist() if name.endswith("flights.csv"))
         with archive.open(name) as raw:
             text = io.TextIOWrapper(raw, "utf-8")
             names = next(csv.reader(text))  # year, month, ...
-            lines = [line for line in text if line.startswith(f"{YEAR},{number},")]
+            lines = [line for line in text if line.startswith(begin)]
     return list(csv.DictReader(lines[::keep], names))

@@ -6,11 +6,19 @@ import threading
 import time
 from typing import Any, Final
 
+from runreel.codec import parse_time
 from runreel.errors import NotReachable
 from runreel_consumers.catalog.pipelines import Durations, durations
 from runreel_consumers.store import Store
 
 FRESH_SECONDS: Final = 30.0
+"""How long an answer of the store holds."""
+
+YOUNG: Final = 60_000_000
+"""For a run that began less than so many microseconds ago the run before it may be filed at any moment: then an answer
+holds `YOUNG_SECONDS`."""
+
+YOUNG_SECONDS: Final = 3.0
 _MOST: Final = 1_000
 
 Json = dict[str, Any]
@@ -28,15 +36,21 @@ class Medians:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[float, Durations]] = {}
 
-    def durations(self, workspace: str, pipeline: str) -> Durations:
-        """How long the last runs took; none where the store does not answer: an estimate is not worth an error."""
+    def durations(self, workspace: str, pipeline: str, *, fresh: float | None = None) -> Durations:
+        """How long the last runs took; none where the store does not answer: an estimate is not worth an error.
+
+        Args:
+            workspace: theirs.
+            pipeline: theirs.
+            fresh: how many seconds old an answer may be; None: `FRESH_SECONDS`.
+        """
         if not pipeline:
             return Durations([])
         key = (workspace, pipeline)
         with self._lock:
             read, found = self._known.get(key, (0.0, None))
         now = time.monotonic()
-        if found is not None and now - read < FRESH_SECONDS:
+        if found is not None and now - read < (FRESH_SECONDS if fresh is None else fresh):
             return found
         try:
             found = durations(self._store, workspace, pipeline)
@@ -54,5 +68,7 @@ class Medians:
         Only runs that had ended when this one began count, so that a moment of it looks the same whenever one looks.
         """
         started = state["started"]
-        found = self.durations(state["workspace"], state["pipeline"]).runs
+        young = started is not None and time.time_ns() // 1000 - parse_time(started) < YOUNG
+        fresh = YOUNG_SECONDS if young else None
+        found = self.durations(state["workspace"], state["pipeline"], fresh=fresh).runs
         return Durations([one for one in found if started is None or one.finished <= started]).medians()

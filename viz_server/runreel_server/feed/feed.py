@@ -9,20 +9,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from runreel.codec import decode
-from runreel.errors import CodecError, NotFound, NotReachable
+from runreel.errors import NotFound, NotReachable
 from runreel.events import Event
 from runreel.settings import Settings
-from runreel.state import RunState, Tally
+from runreel.state import RUN, RunState, Tally
 from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.brokers import Identities
 from runreel_server.feed.publisher import Publisher
-from runreel_server.feed.recent import Recent, Taken
+from runreel_server.feed.pulse import Pulse
+from runreel_server.feed.recent import Recent, Taken, decoded
 from runreel_server.feed.run import LiveRun
 from runreel_server.feed.runs import NAME as RUNS
 from runreel_server.feed.runs import LiveRuns
 from runreel_server.feed.series import SeriesCache
+from runreel_server.feed.spools import Spools
 from runreel_server.feed.tail import Tail
 from runreel_server.problems import Problem
 from runreel_server.stream import Channel
@@ -67,26 +68,30 @@ class Feed:
     ) -> None:
         self._reader, self._history, self._medians = reader, history, medians
         self._events, self._notices = settings.event_topics, settings.topic_runs
+        self._topic_ids: dict[int, str] = {}
         self.runs = runs
         self._lock = threading.Lock()
         self._recent = Recent(RECENT_BYTES)
         self._lives: dict[str, LiveRun] = {}
         self._series: dict[str, SeriesCache] = {}
+        self._renewed: dict[str, tuple[LiveRun, SeriesCache]] = {}  # being read anew, to take the places of their like
+        self._torn = False
+        self._ends: dict[tuple[str, str, int], int] = {}  # up to where the archive was, when it was last asked
         self._stalled: dict[str, frozenset[str]] = {}
         self._channels: dict[str, Channel] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publisher = Publisher(self._made)
         self._ended = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="runreel-ticker", daemon=True)
-        self.heard = 0
-        """How many messages the tail has brought."""
-        self.last_heard: float | None = None
-        """When the last one came, by the monotonic clock."""
-        self.newest: dict[tuple[str, str, int], int] = {}
-        """The offset of the last event heard of each (topic, its identity, partition)."""
+        self.pulse = Pulse()
+        """How much the tail brings."""
+        self.spools = Spools()
+        """What waits in spools."""
         self._tail: Tail | None = None
         if config is not None and identities is not None:
-            self._tail = Tail(config, [*self._events, self._notices], identities, self._start_at, self._take)
+            self._tail = Tail(
+                config, [*self._events, self._notices], identities, self._start_at, self._take, self._missed
+            )
 
     # -- life
 
@@ -123,11 +128,8 @@ class Feed:
             live = self._lives.get(run)
             if live is None:
                 opener = True
-                live = self._lives[run] = LiveRun(run)
-                self._series[run] = cache = SeriesCache(
-                    lambda keys: self._reader.points(run, keys), lambda: self.recent(run)
-                )
-                live.listeners.append(cache.hear)
+                live, self._series[run] = self._made_for(run)
+                self._lives[run] = live
             else:
                 opener = False
         if opener:
@@ -155,7 +157,7 @@ class Feed:
 
     def recent(self, run: str) -> list[Event]:
         """The newest events of a run. Ask for them before the archive: then nothing lies between the two (`joined`)."""
-        return [event for _, event in _events(self.joined(run)) if event.run == run]
+        return [event for _, event in decoded(self.joined(run)) if event.run == run]
 
     def joined(self, run: str) -> list[Taken]:
         """The newest messages of a run, once the archive has all that the tail's memory has dropped before them.
@@ -167,57 +169,74 @@ class Feed:
         while True:
             with self._lock:
                 recent, lost = self._recent.of(run), self._recent.lost()
-            ends = {
-                (topic, identity, partition): end.offset
-                for topic, identity in {where[:2] for where in lost}
-                for (_, partition), end in self._reader.end({topic: identity}).items()
-            }
-            if all(offset < ends.get(where, 0) for where, offset in lost.items()):
+            for topic, identity in {where[:2] for where, offset in lost.items() if offset >= self._ends.get(where, 0)}:
+                for (_, partition), end in self._reader.end({topic: identity}).items():
+                    self._ends[topic, identity, partition] = end.offset
+            if all(offset < self._ends.get(where, 0) for where, offset in lost.items()):
                 return recent
             if time.monotonic() > deadline:
                 raise NotReachable("the archive is behind the tail that is kept: runreel consume archive has stopped?")
             self._ended.wait(0.2)
 
-    def taken(self, run: str) -> list[Taken]:
-        """The newest messages of a run as they came, in the order of the log."""
-        with self._lock:
-            return self._recent.of(run)
+    def _made_for(self, run: str) -> tuple[LiveRun, SeriesCache]:
+        live = LiveRun(run)
+        cache = SeriesCache(
+            lambda keys: self._reader.points(run, keys, offsets=live.clocks()),
+            lambda keys: self._reader.stored_series(run, keys),
+            lambda: self.recent(run),
+            live.clocks,
+        )
+        live.listeners.append(cache.hear)
+        return live, cache
 
     def _open(self, live: LiveRun) -> None:
         recent = self.joined(live.run)
         state, tally = self._history(live.run)
-        live.open(state, tally, recent)
+        live.open(state, tally, recent, self._medians(state.view_part(RUN) or {}))
 
     # -- channels
 
-    async def channel(self, name: str) -> Channel:
-        """What tells of `run:ID` or `runs`. On the event loop.
+    @staticmethod
+    def check(name: str) -> None:
+        """Whether `name` is `run:ID` or `runs`.
 
         Raises:
-            Problem: the name is none.
-            NotFound: no such run.
+            Problem: it is not.
         """
         kind, _, run = name.partition(":")
-        if name == RUNS:
-            source: LiveRun | LiveRuns = self.runs
-        elif kind == "run" and run:
-            source = await asyncio.to_thread(self.live, run)
-        else:
+        if name != RUNS and not (kind == "run" and run):
             raise Problem(400, f"watch={name!r} is nothing to watch: give run:ID or runs")
+
+    async def channel(self, name: str) -> Channel:
+        """What tells of `run:ID` or `runs` (`check`). On the event loop.
+
+        Raises:
+            NotFound: no such run.
+            NotReachable: it cannot be read now.
+        """
+        source: LiveRun | LiveRuns = self.runs
+        if name != RUNS:
+            source = await asyncio.to_thread(self.live, name.partition(":")[2])
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(source)
+            channel.pull()  # who has the state of a moment ago goes on from there
         return channel
+
+    def catch_up(self, name: str) -> None:
+        """Have a frame made of what was heard while nobody watched: to be called as soon as somebody does."""
+        live = self._lives.get(name.partition(":")[2])
+        if live is not None:
+            self._publisher.changed(live)
 
     @staticmethod
     def ahead(channel: Channel, position: str) -> bool:
         """Whether a client has seen more of the same partition than this server."""
-        theirs, ours = position.rpartition(":"), channel.position.rpartition(":")
-        return bool(position) and theirs[0] == ours[0] and theirs[2] > ours[2]
+        theirs, ours = (one.partition("+")[0].rpartition(":") for one in (position, channel.position))
+        return bool(theirs[0]) and theirs[0] == ours[0] and theirs[2] > ours[2]
 
     def _made(self, name: str) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._pull, name)
+        self._call(self._pull, name)
 
     def _pull(self, name: str) -> None:
         channel = self._channels.get(name)
@@ -226,15 +245,23 @@ class Feed:
 
     # -- the tail
 
-    def _start_at(self, topic: str, identity: str, partition: int) -> int | None:
+    def _start_at(self, topic: str, identity: str, partition: int) -> int:
         if topic == self._notices:
-            return None  # compacted: what it holds is the newest of each run
+            return 0  # compacted: what it holds is the newest of each run
         try:
             end = self._reader.end({topic: identity}).get((topic, partition))
         except NotReachable as error:
             log.warning("the archive's end is not known (%s): reading %s from its beginning", error, topic)
-            return None
-        return None if end is None else end.offset
+            return 0
+        return 0 if end is None else end.offset
+
+    def _missed(self, topic: str, identity: str, partition: int, offset: int) -> None:
+        """The broker has forgotten what the tail had not read yet: it is in the archive, or will be. Of a notification:
+        what it told of was there before."""
+        with self._lock:
+            if topic != self._notices:
+                self._recent.lose(topic, identity, partition, offset)
+            self._torn = True
 
     def _take(self, messages: list[Taken]) -> None:
         changed: dict[str, LiveRun] = {}
@@ -245,17 +272,19 @@ class Feed:
                     notices = self.runs.hear(taken) or notices
                     continue
                 self._recent.add(taken)
-                self.newest[taken.topic, taken.identity, taken.partition] = taken.offset
+                self.spools.hear(taken)
                 live = self._lives.get(taken.run)
                 try:
+                    if taken.run in self._renewed:
+                        self._renewed[taken.run][0].hear(taken)
                     if live is not None and live.hear(taken):
                         changed[taken.run] = live
                 except Exception:  # one message's trouble must not end the tail for all runs
                     log.exception("a message of run %s was not taken in (%s)", taken.run, taken.position)
-            self.heard += len(messages)
-            self.last_heard = time.monotonic()
+            self.pulse.note(messages, self._notices)
         for live in changed.values():
-            self._publisher.changed(live)
+            if self._watched(live):
+                self._publisher.changed(live)
         if notices:
             self._noticed(messages)
 
@@ -270,8 +299,15 @@ class Feed:
                 position = Position.parse(str(summary.get("position")))
             except ValueError:
                 continue  # another version's: it tells the list, not what is stored
-            if live.stored_upto(position.partition, position.offset):
+            topic_id = self._topic_id(position.epoch)
+            if topic_id is not None and live.stored_upto(topic_id, position.partition, position.offset):
                 self._publisher.changed(live)
+
+    def _topic_id(self, ordinal: int) -> str | None:
+        """An epoch's topic, asked of the store once: an ordinal is one topic's for ever."""
+        if ordinal not in self._topic_ids and (found := self._reader.topic_id(ordinal)) is not None:
+            self._topic_ids[ordinal] = found
+        return self._topic_ids.get(ordinal)
 
     # -- the clock
 
@@ -281,25 +317,73 @@ class Feed:
                 lives = list(self._lives.values())
             now = time.time_ns() // 1000
             for live in lives:
-                if not live.ready.is_set():
-                    continue
-                with live.lock:
-                    stalled = live.state.stalled(now)
-                    moved = stalled ^ self._stalled.get(live.run, frozenset())
-                    for session in moved:
-                        live.touch(*live.state.touched_by(session))
-                    self._stalled[live.run] = stalled
-                # Asked outside the run's lock: the store may be slow, and the tail must not wait for it.
-                if live.expect(self._medians(live.own())) or moved:
-                    self._publisher.changed(live)
+                if live.ready.is_set():
+                    self._guarded(self._passed, live, now)
             self._sweep(lives)
+            if self._torn:
+                self._guarded(self._renew)
+
+    def _guarded(self, act: Callable[..., None], *arguments: Any) -> None:
+        """One run's trouble, such as an object that cannot be read, ends neither the clock nor the others."""
+        try:
+            act(*arguments)
+        except Exception:
+            log.exception("the feed's clock goes on")
+
+    def _passed(self, live: LiveRun, now: int) -> None:
+        """Tell what time alone has changed in a run."""
+        with live.lock:
+            stalled = live.state.stalled(now)
+            moved = stalled ^ self._stalled.get(live.run, frozenset())
+            for session in moved:
+                live.touch(*live.state.touched_by(session))
+            self._stalled[live.run] = stalled
+        # Asked outside the run's lock: the store may be slow, and the tail must not wait for it.
+        if live.expect(self._medians(live.own())) or moved or not self._watched(live):
+            self._publisher.changed(live)
+
+    def _renew(self) -> None:
+        """Read all runs that are looked at anew: the tail has missed messages, and any of them may lack some."""
+        with self._lock:
+            self._torn, lives = False, list(self._lives.values())
+        for old in lives:
+            old.ready.wait(OPEN_SECONDS)
+            live, cache = self._made_for(old.run)
+            with self._lock:
+                self._renewed[old.run] = (live, cache)
+            try:
+                self._open(live)
+                live.expect(self._medians(live.own()))
+            except NotReachable as error:
+                log.warning("run %s lacks events that the tail has missed: %s", old.run, error)
+                self._torn = True
+            finally:
+                with self._lock:
+                    del self._renewed[old.run]
+                    if live.opened and self._lives.get(old.run) is old:
+                        live.used = old.used
+                        self._lives[old.run], self._series[old.run] = live, cache
+                        self._publisher.forget(live.name)
+                        self._call(self._follow, live)
+
+    def _follow(self, live: LiveRun) -> None:
+        channel = self._channels.get(live.name)
+        if channel is not None:
+            channel.follow(live)
+
+    def _call(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Have something called on the event loop."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _sweep(self, lives: list[LiveRun]) -> None:
         """Forget runs that nobody looks at any more."""
-        old = sorted((live for live in lives if not self._watched(live)), key=lambda live: live.used)
-        limit = time.monotonic() - KEPT_SECONDS
-        for number, live in enumerate(old):
-            if live.used < limit or len(lives) - number > MOST_LIVES:
+        now = time.monotonic()
+        free = (live for live in lives if live.ready.is_set() and not self._watched(live))
+        for number, live in enumerate(sorted(free, key=lambda live: live.used)):
+            # One that was opened just now is not watched yet: who opened it would watch what is fed no more.
+            many = len(lives) - number > MOST_LIVES and live.used < now - OPEN_SECONDS
+            if live.used < now - KEPT_SECONDS or many:
                 self._drop(live.run)
 
     def _watched(self, live: LiveRun) -> bool:
@@ -313,13 +397,4 @@ class Feed:
             self._stalled.pop(run, None)
         name = f"run:{run}"
         self._publisher.forget(name)
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._channels.pop, name, None)
-
-
-def _events(taken: Iterable[Taken]) -> Iterable[tuple[Taken, Event]]:
-    for one in taken:
-        try:
-            yield one, decode(one.message)
-        except CodecError:
-            continue  # the archive's consumer sends it to the dead letters
+        self._call(self._channels.pop, name, None)

@@ -26,13 +26,6 @@ class Guesses:
         self._made = 0.0
         self._end: str | None = None
 
-    def learn(self, state: Json, now: int) -> None:
-        """Fill a whole state, and know all of its steps."""
-        self._note(state["steps"])
-        self._whole = True
-        estimates.fill(state, now)
-        self._end, self._made = state["eta"], time.monotonic()
-
     def fill(self, patch: Json, state: str, now: int, rest: Callable[[], Mapping[str, Json]]) -> None:
         """Fill a patch of a run in this state; `rest` gives all steps, and is asked once."""
         if not self._whole:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 
 import msgspec
+
+from runreel.codec import decode
+from runreel.errors import CodecError
+from runreel.events import Event
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -58,6 +63,13 @@ class Recent:
             if self._identities[oldest.topic, oldest.partition] == oldest.identity:
                 self._lost[oldest.topic, oldest.identity, oldest.partition] = oldest.offset
 
+    def lose(self, topic: str, identity: str, partition: int, offset: int) -> None:
+        """Note that what lies up to an offset was never brought."""
+        self._identities.setdefault((topic, partition), identity)
+        if self._identities[topic, partition] == identity:
+            place = (topic, identity, partition)
+            self._lost[place] = max(offset, self._lost.get(place, -1))
+
     def of(self, run: str) -> list[Taken]:
         """What is kept of a run, in the order of the log."""
         return list(self._runs.get(run, ()))
@@ -65,3 +77,12 @@ class Recent:
     def lost(self) -> dict[tuple[str, str, int], int]:
         """For each (topic, its identity, partition) the greatest offset that is no longer kept, where any is."""
         return dict(self._lost)
+
+
+def decoded(taken: Iterable[Taken]) -> Iterator[tuple[Taken, Event]]:
+    """Messages with their events, without those that hold none: the archive's consumer makes dead letters of these."""
+    for one in taken:
+        try:
+            yield one, decode(one.message)
+        except CodecError:
+            continue

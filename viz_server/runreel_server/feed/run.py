@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from runreel import events as ev
-from runreel.codec import decode, payload, real
+from runreel.codec import decode, payload
 from runreel.errors import CodecError
-from runreel.events import Event, Number
-from runreel.ids import encode_segment
+from runreel.events import Event
 from runreel.state import RunState, Tally
 from runreel.state.touched import RUN, Part
-from runreel_server.charts import m4, plain
+from runreel_server import estimates
 from runreel_server.feed.guesses import Guesses
 from runreel_server.feed.recent import Taken
+from runreel_server.feed.said import Said, attempt
 from runreel_server.stream import Frame
-from runreel_server.stream.frames import delta, snapshot
+from runreel_server.stream.frames import delta, drained, snapshot
 
-MOST_POINTS: Final = 40
-MOST_LINES: Final = 50
 MOST_MADE: Final = 100
 
 Json = dict[str, Any]
@@ -51,13 +50,11 @@ class LiveRun:
         self._news = ""
         self._archived = ("", -1)
         """The position of the newest message that was no copy: the archive's word stops there too."""
-        self.listeners: list[Callable[[Event], None]] = []
+        self.listeners: list[Callable[[Event, int | None], None]] = []
         self._waiting: list[Taken] | None = []
         self._touched: dict[Part, None] = {}
-        self._points: dict[tuple[str, str, str], list[tuple[Sequence[Number], list[int], list[Number]]]] = {}
-        self._lines: list[Json] = []
-        self._line_count = 0
-        self._made: list[Frame] = []
+        self._said = Said()
+        self._made: deque[Frame] = deque(maxlen=MOST_MADE)  # where nobody watches, nobody drains
 
     # -- growing
 
@@ -69,15 +66,18 @@ class LiveRun:
                 return False
             return self._apply(taken)
 
-    def open(self, state: RunState, tally: Tally, recent: list[Taken]) -> None:
+    def open(self, state: RunState, tally: Tally, recent: list[Taken], medians: Mapping[str, Any]) -> None:
         """Begin with what the archive has, then what the tail brought before and meanwhile. Copies do no harm."""
         with self.lock:
-            self.state, self.tally = state, tally
+            self.state, self.tally, self.medians = state, tally, medians
             self.stored = _contiguous(state)
             waiting, self._waiting = self._waiting or [], None
             for taken in (*recent, *waiting):
                 self._apply(taken)
-            self._forget()
+            self._touched.clear()
+            self._said.clear()
+            if not self.at and state.record.events:
+                self.at = f"stored-{state.record.events}"
             self.position = self.at
             self.ready.set()
 
@@ -86,20 +86,22 @@ class LiveRun:
         """Whether what the archive has is in it."""
         return self._waiting is None
 
-    def stored_upto(self, partition: int, offset: int) -> bool:
+    def stored_upto(self, topic_id: str, partition: int, offset: int) -> bool:
         """Note that the archive has the run up to an offset of its partition; answers whether that is all we heard.
+
+        A topic that is made again begins its offsets anew: those of the old one tell nothing of what came since.
 
         The word may come before the events that it tells of: two topics have no common order.
         """
         with self.lock:
-            self._archived = (str(partition), offset)
+            self._archived = (f"{topic_id}:{partition}", offset)
             return self._covered()
 
     def _covered(self) -> bool:
         """Whether all that was heard is in the archive; if so, that is what is shown."""
         here = self._news.rpartition(":")
-        partition, offset = self._archived
-        if not self._news or here[0].rpartition(":")[2] != partition or int(here[2]) > offset:
+        place, offset = self._archived
+        if not self._news or here[0] != place or int(here[2]) > offset:
             return False
         stored = _contiguous(self.state)
         if stored != self.stored:
@@ -129,7 +131,7 @@ class LiveRun:
         if event.type in ev.STREAMS:
             self._stream(event)
         for listener in self.listeners:
-            listener(event)
+            listener(event, taken.received)
         return True
 
     def _stream(self, event: Event) -> None:
@@ -137,62 +139,56 @@ class LiveRun:
             data = payload(event)
         except CodecError:
             return  # the state counts it as a problem
-        path = event.subject or ""
+        offset = self.state.record.offsets.get(event.session or "")
+        shift = 0 if offset is None else offset.micros
         if isinstance(data, ev.Metrics):
-            count = self.tally.count(event, data.name)
-            at = range(count, count + len(data.value)) if data.at is None else data.at
-            key = (path, event.execution or "", data.name)
-            self._points.setdefault(key, []).append((at, data.time, data.value))
+            self._said.points(event, data, self.tally.count(event, data.name), shift)
         elif isinstance(data, ev.Logs):
-            self._line_count += len(data.text)
-            for when, level, text in list(zip(data.time, data.level, data.text, strict=False))[-MOST_LINES:]:
-                self._lines.append(
-                    {
-                        "time": when,
-                        "step": path or None,
-                        "level": level,
-                        "text": text[:4096],
-                        "stream": data.stream,
-                        "session": event.session,
-                        "seq": event.seq,
-                    }
-                )
-            del self._lines[:-MOST_LINES]
+            self._said.lines(event, data, shift)
         self._touched.update(dict.fromkeys(self.tally.apply(event)))
-
-    def _forget(self) -> None:
-        self._touched.clear()
-        self._points.clear()
-        self._lines.clear()
-        self._line_count = 0
 
     # -- showing
 
+    def clocks(self) -> dict[str, int]:
+        """The sessions' clock offsets, in µs: what is added to their times."""
+        with self.lock:
+            return {session: offset.micros for session, offset in self.state.record.offsets.items()}
+
     def view(self, now: int | None = None) -> Json:
         """The state as the surface has it, as of now."""
+        self.used = time.monotonic()
+        return self._branch()[1](now or _now())
+
+    def here(self) -> tuple[Json, str]:
+        """The same, and the position from which the frames go on: what is in none yet may come again."""
+        self.used = time.monotonic()
+        position, render = self._branch()
+        return render(_now()), position
+
+    def _branch(self) -> tuple[str, Callable[[int], Json]]:
+        """The position of the newest frame, and what renders the state there: beside the tail, which goes on."""
         with self.lock:
-            self.used = time.monotonic()
             self._covered()
-            moment = now or _now()
-            shown = self.state.view(now=moment, tally=self.tally, stored=self.stored, medians=self.medians)
-            self._guesses.learn(shown, moment)
+            position, state = self.position, self.state.copy()
+            looks: Json = {"tally": self.tally.copy(), "stored": self.stored, "medians": self.medians}
+
+        def render(now: int) -> Json:
+            shown = state.view(now=now, **looks)
+            estimates.fill(shown, now)
             return shown
+
+        return position, render
 
     def advance(self) -> bool:
         """Make the frame of what has changed since the last one; answers whether there was anything."""
         with self.lock:
-            if not self._touched and not self._points and not self._lines:
+            if not self._touched and not self._said:
                 return False
             self._covered()
-            change: Json = {"patch": self._patch()}
-            if self._points:
-                change["points"] = self._said_points()
-            if self._line_count:
-                change["lines"] = {"count": self._line_count, "last": self._lines[:]}
+            change = {"patch": self._patch(), **self._said.told(self._attempt)}
             start, self.position = self.position, self._moved()
             self._made.append(delta(self.name, start, self.position, change))
-            del self._made[:-MOST_MADE]  # where nobody watches, nobody drains
-            self._forget()
+            self._touched.clear()
             return True
 
     def _moved(self) -> str:
@@ -204,7 +200,7 @@ class LiveRun:
         now = _now()
         names = {"step": "steps", "artifact": "artifacts", "session": "sessions", "view": "views", "series": "series"}
         patch: Json = {}
-        for kind, key in self._touched:
+        for kind, key in (*self._touched, *self._around()):
             part = self.state.view_part(
                 (kind, key), now=now, tally=self.tally, stored=self.stored, medians=self.medians
             )
@@ -216,6 +212,11 @@ class LiveRun:
         state = self._own.get("state") or self._part(RUN, now)["state"]
         self._guesses.fill(patch, state, now, lambda: self._steps(now))
         return patch
+
+    def _around(self) -> list[Part]:
+        """The steps that those that changed lie in: when these end is judged by what lies in them."""
+        above = dict.fromkeys(("step", key.rpartition("/")[0]) for kind, key in self._touched if kind == "step")
+        return [part for part in above if part[1] in self.state.record.steps and part not in self._touched]
 
     def _part(self, part: Part, now: int) -> Json:
         shown = self.state.view_part(part, now=now, tally=self.tally, stored=self.stored, medians=self.medians)
@@ -239,36 +240,19 @@ class LiveRun:
         with self.lock:
             return self._part(RUN, _now())
 
-    def _said_points(self) -> Json:
-        said = {}
-        for (path, execution, name), batches in self._points.items():
-            at = [real(x) for batch in batches for x in batch[0]]
-            when = [x for batch in batches for x in batch[1]]
-            value = [real(x) for batch in batches for x in batch[2]]
-            columns = m4(at, when, value, MOST_POINTS)
-            key = f"{path}{self._attempt(path, execution)}:{encode_segment(name)}"
-            said[key] = {"at": plain(columns[0]), "time": columns[1].tolist(), "value": plain(columns[2])}
-        return said
-
     def _attempt(self, path: str, execution: str) -> str:
-        """`#n` of an attempt that is not the step's last one."""
-        step = self.state.view_part(("step", path)) if path else None
-        if step is None or step["execution"] == execution:
-            return ""
-        numbers = [n for n, one in enumerate(step["attempts"], 1) if one["execution"] == execution]
-        return f"#{numbers[0]}" if numbers else ""
+        return attempt(self.state.view_part(("step", path)), execution) if path else ""
 
     def take(self) -> Frame:
         """The whole state as a frame."""
         with self.lock:
             self.advance()
-            return snapshot(self.name, self.position, self.view())
+            position, render = self._branch()
+        return snapshot(self.name, position, render(_now()))
 
     def drain(self) -> list[Frame]:
         """The frames made since the last call."""
-        with self.lock:
-            made, self._made = self._made, []
-            return made
+        return drained(self._made)
 
 
 def _contiguous(state: RunState) -> dict[str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any, Final
 
 import msgspec
 
 from runreel_server.feed.recent import Taken
 from runreel_server.stream import Frame
-from runreel_server.stream.frames import delta, snapshot
+from runreel_server.stream.frames import delta, drained, snapshot
 
 NAME: Final = "runs"
 MOST: Final = 2_000
@@ -29,15 +30,17 @@ class LiveRuns:
         self._lock = threading.Lock()
         self._summaries: dict[str, Json] = {}
         self._positions: dict[str, str] = {}
-        self._changed: dict[str, Json] = {}
-        self._made: list[Frame] = []
+        self._changed: dict[str, Json | None] = {}
+        self._gone: set[str] = set()
+        self._made: deque[Frame] = deque(maxlen=MOST_MADE)  # where nobody watches, nobody drains
         self._at = ""
         self.position = ""
 
     def hear(self, taken: Taken) -> bool:
-        """Take a notification; answers whether it tells something new: the greatest position wins."""
+        """Take a notification; answers whether it tells something new: the greatest position wins. One without a
+        message says that the run is gone."""
         if not taken.message:
-            return False
+            return self._go(taken)
         try:
             summary = msgspec.json.decode(taken.message, type=Json)
         except msgspec.DecodeError:
@@ -47,6 +50,7 @@ class LiveRuns:
             if position and position < self._positions.get(taken.run, ""):
                 return False
             self._positions[taken.run] = position
+            self._gone.discard(taken.run)
             self._summaries.pop(taken.run, None)
             self._summaries[taken.run] = self._changed[taken.run] = summary
             while len(self._summaries) > MOST:
@@ -54,6 +58,22 @@ class LiveRuns:
                 del self._summaries[oldest], self._positions[oldest]
             self._at = taken.position
         return True
+
+    def _go(self, taken: Taken) -> bool:
+        with self._lock:
+            self._gone.add(taken.run)
+            if self._summaries.pop(taken.run, None) is None:
+                return False
+            del self._positions[taken.run]
+            self._changed[taken.run] = None
+            self._at = taken.position
+        return True
+
+    def gone(self) -> set[str]:
+        """The runs that were said to be gone since the last call."""
+        with self._lock:
+            gone, self._gone = self._gone, set()
+            return gone
 
     def summary(self, run: str) -> Json | None:
         """The newest summary of a run that was heard of."""
@@ -72,7 +92,6 @@ class LiveRuns:
                 return False
             start, self.position = self.position, self._at
             self._made.append(delta(NAME, start, self.position, {"patch": {"runs": self._changed}}))
-            del self._made[:-MOST_MADE]  # where nobody watches, nobody drains
             self._changed = {}
             return True
 
@@ -80,10 +99,9 @@ class LiveRuns:
         """The summaries as a frame."""
         self.advance()
         with self._lock:
-            return snapshot(NAME, self.position, {"runs": dict(self._summaries)})
+            position, summaries = self.position, dict(self._summaries)
+        return snapshot(NAME, position, {"runs": summaries})
 
     def drain(self) -> list[Frame]:
         """The frames made since the last call."""
-        with self._lock:
-            made, self._made = self._made, []
-            return made
+        return drained(self._made)

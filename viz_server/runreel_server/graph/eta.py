@@ -11,6 +11,8 @@ from .steps import above, outermost
 
 #: What a step that is over its median, and says no progress, is given: a tenth of the median.
 _OVERDUE = 0.1
+#: What has not ended is at most so far, of 1: 100 % says that all is done.
+MOST = 0.994
 #: A lesser share of a step is no measure of its pace.
 _LEAST = 1e-6
 
@@ -31,8 +33,8 @@ def eta(steps: Iterable[Pace], medians: Mapping[str, float], now: int) -> float 
     """The seconds that a run still takes: the longest chain of what runs and what is to come.
 
     `medians` are the expected seconds of steps by path; `now` is in µs since 1970. A running step is judged by its
-    progress, the more the further it is, and by its median for the rest; without a progress of its own, the steps in it
-    that have ended count. What waits for a failed or canceled step is not expected to run.
+    progress, the more the further it is, and by its median for the rest; without a progress of its own, that of the
+    steps in it counts. What waits for a failed or canceled step is not expected to run.
 
     None where a step that counts can be judged by nothing, or no step is known: a guess is not made up.
     """
@@ -73,14 +75,15 @@ def eta(steps: Iterable[Pace], medians: Mapping[str, float], now: int) -> float 
 def left(step: Pace, median: float | None, now: int, inner: Iterable[Pace] = ()) -> float | None:
     """The seconds that a running step still takes; None if neither its progress nor its median tells.
 
-    `inner` are the steps directly in it: how many of them have ended is its progress if it says none.
+    `inner` are the steps directly in it: how far they are is its progress if it says none. What goes on is never at
+    its end, as where a page says how much of it is done.
     """
     done, total = step.done, step.total
     if done is None or not total:
-        states = [other.state in ENDED for other in inner]
-        done, total = sum(states), len(states)
+        parts = [1.0 if other.state in ENDED else _share(other) for other in inner]
+        done, total = sum(parts), len(parts)
     elapsed = None if step.started is None else max(0.0, (now - step.started) / 1e6)
-    share = min(1.0, max(0.0, done / total)) if total and total > 0 else 0.0
+    share = min(MOST, max(0.0, done / total)) if total and total > 0 else 0.0
     by_median = None
     if median is not None:
         by_median = median * (1 - share) if elapsed is None else max(median - elapsed, _OVERDUE * median)
@@ -88,3 +91,8 @@ def left(step: Pace, median: float | None, now: int, inner: Iterable[Pace] = ())
         return by_median
     by_progress = elapsed * (1 - share) / share
     return by_progress if by_median is None else share * by_progress + (1 - share) * by_median
+
+
+def _share(step: Pace) -> float:
+    done, total = step.done, step.total
+    return 0.0 if done is None or not total or total < 0 else min(MOST, max(0.0, done / total))

@@ -16,6 +16,8 @@ from .steps import Step
 GRID, GAP_X, GAP_Y, LANE = 4, 28, 12, 4
 _HEIGHT, _HEIGHT_TASKS = 28, 44
 _ROW = 50
+#: What the button takes that folds and unfolds.
+_BUTTON = 20
 #: An edge over more ranks than this is drawn straight across them, without room of its own.
 _LONGEST = 12
 
@@ -105,7 +107,8 @@ def _node_json(node: Node, rank: int, box: Box) -> dict[str, Any]:
 
 def _size(node: Node) -> tuple[int, int]:
     """Width and height of a node, by its label, or by the rows of its heat strip: a cell is 4 by 5."""
-    width = min(220, max(92, ceil((68 + 6 * len(node.label)) / GRID) * GRID))
+    button = _BUTTON if node.kind != "step" else 0
+    width = min(220, max(92, ceil((76 + button + 7 * len(node.label)) / GRID) * GRID))
     if not node.members:
         return width, _HEIGHT
     rows = ceil(min(len(node.members), CELLS) / _ROW)

@@ -19,7 +19,9 @@ class Timing:
 
 
 def critical_path(timings: Iterable[Timing]) -> list[str]:
-    """The paths of the longest chain by duration, first to last; of equal chains that of the earlier steps.
+    """The paths of the longest chain by duration, first to last; of equal ones that of more steps, then earlier.
+
+    So it goes on through what is still to come, though nobody knows how long that takes.
 
     A step's own duration holds that of the steps in it, so these are no part of the chain. Edges that close a cycle are
     left out.
@@ -30,16 +32,17 @@ def critical_path(timings: Iterable[Timing]) -> list[str]:
     index = {path: n for n, path in enumerate(paths)}
     parents = [[index[parent] for parent in graph[path]] for path in paths]
     order, back = parents_first(parents)
-    length = [0.0] * len(paths)
+    length = [(0.0, 0)] * len(paths)  # seconds, steps
     through: list[int | None] = [None] * len(paths)
     for n in order:
         before = [parent for parent in parents[n] if (parent, n) not in back]
         if before:
-            through[n] = max(before, key=lambda parent: (length[parent], -parent))
+            through[n] = max(before, key=lambda parent: (*length[parent], -parent))
         longest = through[n]
-        length[n] = said[paths[n]].duration + (0.0 if longest is None else length[longest])
+        seconds, steps = (0.0, 0) if longest is None else length[longest]
+        length[n] = said[paths[n]].duration + seconds, steps + 1
     chain: list[str] = []
-    step = max(range(len(paths)), key=lambda n: (length[n], -n), default=None)
+    step = max(range(len(paths)), key=lambda n: (*length[n], -n), default=None)
     while step is not None:
         chain.append(paths[step])
         step = through[step]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from runreel import ids
 from runreel_server.pages import text
 from runreel_server.pages.run_page import artifact as listed
+from runreel_server.pages.run_page import fault as why_not
 
 Json = dict[str, Any]
 
@@ -14,25 +16,36 @@ DEEPEST = 5  # indents that leave room for a name
 NEAR = 6  # lines of the lineage shown at once on either side of the artifact
 
 
-def artifact_context(given: Json, shown: Json, now: int) -> Json:
-    """The template's variables, from an artifact and its preview."""
+def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) -> Json:
+    """The template's variables, from an artifact and its preview.
+
+    Args:
+        given: as the API answers it.
+        shown: what a viewer shows of its bytes.
+        now: the present, in microseconds.
+        at: the moment that is looked at in microseconds, or None for now.
+    """
     run = given.get("run") or ""
     created = text.micros(given.get("created"))
-    size = given.get("size")
+    size, step = given.get("size"), given.get("step") or ""
+    address = f"/runs/{run}?" + (f"at={text.iso(at)}&" if at is not None else "")
     return {
         "artifact": {
-            **listed(given),
-            "content": f"/api/v1/artifacts/{given['id']}/content",
+            **listed(given, at=at),
             "says": ", ".join(_says(given, shown)),
             "size": text.size(size) if size is not None else "",
-            "step": text.step_name(given["step"]) if given.get("step") else "",
+            "step": text.step_name(step),
+            "href_step": f"{address}step={quote(step)}" if text.fits(step) else None,
             "clock": text.clock(created),
             "moment": f"/runs/{run}?at={text.iso(created)}" if run and created is not None else None,
-            "incomplete": given.get("state") in {"incomplete", "pending"} and given.get("by") != "reference",
+            "now": f"/artifacts/{given['id']}",
+            "incomplete": fault(given),
         },
+        "at": None if at is None else text.clock(at),
         "facts": facts(given),
         "metadata": [(text.name(key), text.param(one)) for key, one in (given.get("metadata") or {}).items()][:200],
-        **folded([lineage(one, given["id"]) for one in given.get("lineage") or ()]),
+        **folded([lineage(one, given["id"], run, at) for one in [*(given.get("lineage") or ()), *elsewhere(given)]]),
+        "whole": given.get("whole", True),
         "versions": [
             {
                 "href": f"/artifacts/{one['id']}",
@@ -42,6 +55,15 @@ def artifact_context(given: Json, shown: Json, now: int) -> Json:
                 "current": one["id"] == given["id"],
             }
             for one in given.get("versions") or ()
+        ],
+        "earlier": [
+            {
+                "href": f"/artifacts/{one['id']}",
+                "run": ids.short(one["run"]),
+                "created": text.day(text.micros(one.get("created")), now),
+                "size": text.size_of(one) if one.get("state") == "stored" else text.name(one.get("state")),
+            }
+            for one in given.get("earlier") or ()
         ],
         "shown": shown,
         "columns": [column(one) for one in shown.get("columns") or ()],
@@ -64,13 +86,15 @@ def facts(given: Json) -> list[tuple[str, str, bool]]:
         ("Type", text.name(given.get("type") or "Artifact"), False),
         (
             "Size",
-            f"{text.size(size)}, {text.count(size)} B" if size is not None and size >= 1000 else text.size(size),
+            f"{text.size_of(given)}, {text.count(size)} B"
+            if size is not None and size >= 1000 and given.get("sent") is None
+            else text.size_of(given),
             False,
         ),
         ("sha256", f"{sha[:8]}…{sha[-4:]}" if sha else "", True),
         ("State", "" if given.get("state") in {None, "stored"} else text.name(given["state"]), False),
-        ("Reason", text.name(given.get("reason") or ""), False),
-        ("Stored", text.name(given.get("uri") or ""), True),
+        ("Reason", text.param(given.get("reason") or ""), False),
+        ("Stored", text.param(given.get("uri") or ""), True),
     ]
     return [one for one in said if one[1] and one[1] != text.NOTHING]
 
@@ -89,27 +113,52 @@ def _outdented(lines: list[Json]) -> list[Json]:
     return [{**line, "depth": max(0, line["depth"] - max(0, beyond))} for line in lines]
 
 
-def lineage(one: Json, current: str) -> Json:
-    """One line of the lineage."""
+def fault(given: Json) -> str:
+    """What is said over an artifact that is not whole: what of it there is, and why no more."""
+    why = why_not(given, over=(given.get("producer") or {}).get("state") != "RUNNING")
+    if not why or given.get("state") == "failed":
+        return why
+    lost = f", {text.name(given['lost'])} went away" if given.get("lost") else ""
+    if given["state"] != "incomplete":
+        return f"{why}{lost}"
+    return f"{why}{lost}. It ends at {text.size_of(given) or text.NOTHING}, and what is there opens"
+
+
+def elsewhere(given: Json) -> list[Json]:
+    """The steps of other runs that use an artifact, as lines of its lineage."""
+    deep = next((one["depth"] for one in given.get("lineage") or () if one.get("id") == given["id"]), 0)
+    others = [one for one in given.get("consumers") or () if one["run"] != given.get("run")]
+    return [{"depth": deep + 1, "kind": "step", "path": one["step"] or "", **one} for one in others]
+
+
+def lineage(one: Json, current: str, run: str, at: int | None = None) -> Json:
+    """One line of the lineage of `current`, an artifact of `run`, with where it leads to."""
+    other = one.get("run") or run
+    moment = f"at={text.iso(at)}&" if at is not None else ""
+    of = f"{text.name(one.get('pipeline') or 'run')} {ids.short(other)}" if other != run else ""
     if one.get("kind") == "step":
-        state = one.get("state") or "PENDING"
+        state, path = one.get("state") or "PENDING", one.get("path") or ""
+        took = "not yet" if state == "PENDING" else text.span(one.get("duration"))
         return {
             "depth": one.get("depth", 0),
             "icon": state,
             "state": state,
-            "name": text.step_name(one.get("path") or one.get("name") or ""),
-            "href": None,
-            "read": "not yet" if state == "PENDING" else text.span(one.get("duration")),
+            "name": text.step_name(path) or "the run",
+            "href": f"/runs/{other}?{moment}step={quote(path)}" if other and text.fits(path) else None,
+            "read": of or took,
             "current": False,
         }
+    key = one.get("id")
+    size = text.size(one["size"]) if one.get("size") is not None else ""
+    missing = {"pending": "not there", "elsewhere": "by reference"}.get(one.get("state") or "", one.get("state"))
     return {
         "depth": one.get("depth", 0),
-        "icon": listed({"id": one["id"], **one})["icon"],
+        "icon": listed({**one, "id": key or ""})["icon"],
         "state": None,
-        "name": text.name(one.get("name") or one["id"]),
-        "href": f"/artifacts/{one['id']}",
-        "read": text.size(one["size"]) if one.get("size") is not None else "",
-        "current": one["id"] == current,
+        "name": text.name(one.get("name") or key),
+        "href": f"/artifacts/{key}{'?' + moment[:-1] if moment and not of else ''}" if key else None,
+        "read": of or (size if one.get("state") in {None, "stored"} else text.name(missing)),
+        "current": key == current,
     }
 
 
@@ -129,7 +178,7 @@ def column(one: Json) -> Json:
     return {
         "name": text.name(one["name"]),
         "numeric": one.get("numeric"),
-        "says": f"{one.get('type')}{share}",
+        "says": f"{text.name(one.get('type'))}{share}",
         "distinct": f"{text.count(distinct)} distinct" if distinct and not bins else "",
         "hist": path,
     }
@@ -174,8 +223,8 @@ def _says(given: Json, shown: Json) -> list[str]:
     parts = [text.name(given.get("type") or "Artifact")]
     if shown.get("kind") == "table" and shown.get("total") is not None:
         parts.append(f"{text.count(shown['total'])} × {len(shown['columns'])}")
-    elif given.get("size") is not None:
-        parts.append(text.size(given["size"]))
+    elif said := text.size_of(given):
+        parts.append(said)
     if given.get("version"):
         parts.append(f"v{given['version']}")
     return parts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +12,13 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, request
 
 from runreel_server.pages import plotly_bundle
+from runreel_server.pages.joined import joined
 
 STATIC = Path(__file__).parent.parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
+SCRIPTS = ("run.js", "home.js", "artifact.js", "charts/figure.js", "stream/worker.js")
+"""What pages load, at once or with Plotly, and the worker of all tabs: each is sent joined with all that it imports."""
 
-# a static import of a sibling; what is only imported on demand (`import(...)`) or as a type is not of these
-_IMPORT = re.compile(r"""^import [^"'()]*["']\./([\w.-]+)["'];""", re.MULTILINE)
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -58,11 +58,17 @@ class Assets:
 
     Args:
         folder: the static folder; it is read once.
+
+    Raises:
+        ValueError: a module cannot be joined with those that it imports.
     """
 
     def __init__(self, folder: Path = STATIC) -> None:
-        files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        self._files = {name: Asset(path.read_bytes(), _media_type(name)) for name, path in files.items()}
+        paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        bodies = {name: path.read_bytes() for name, path in paths.items()}
+        modules = {name[3:]: body.decode() for name, body in bodies.items() if name.startswith("js/")}
+        bodies |= {f"js/{name}": joined(name, modules).encode() for name in SCRIPTS if name in modules}
+        self._files = {name: Asset(body, _media_type(name)) for name, body in bodies.items()}
         self.build = content_hash(*(part for name, one in self._files.items() for part in (name.encode(), one.body)))
         self._plotly = plotly_bundle.bundle()
         self.plotly_build = content_hash(self._plotly.script, self._plotly.css.encode())
@@ -76,28 +82,19 @@ class Assets:
         """What the policy must allow so that Plotly's script may load."""
         return self._plotly.style_hashes
 
-    def url(self, name: str) -> str:
-        """The address of a file of the static folder.
+    def url(self, name: str = "") -> str:
+        """The address of a file of the static folder, or of the folder.
 
         Raises:
             KeyError: there is no such file.
         """
-        if name not in self._files:
+        if name and name not in self._files:
             raise KeyError(f"no static file {name!r}")
-        return f"/static/{self.build}/{name}"
+        return f"/static/{self.build}/{name}".rstrip("/")
 
     def plotly_url(self, name: str) -> str:
         """The address of `plotly.min.js` or `plotly.css`."""
         return f"/static/plotly/{self.plotly_build}/{name}"
-
-    def modules(self, entry: str) -> tuple[str, ...]:
-        """The addresses of a page's entry module and of all that it imports, however deep, so that all load at once."""
-        found = [f"js/{entry}"]
-        for name in found:
-            for imported in _IMPORT.findall(self._files[name].body.decode()):
-                if f"js/{imported}" not in found:
-                    found.append(f"js/{imported}")
-        return tuple(self.url(name) for name in found)
 
     def blueprint(self) -> Blueprint:
         """The routes under `/static`."""

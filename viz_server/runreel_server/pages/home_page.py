@@ -1,40 +1,67 @@
-"""What the templates of home and of the list of runs show, from summaries."""
+"""What the template of home shows beside the list: what runs, what failed, the experiments."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from runreel import ids
-from runreel_server.pages import text
-from runreel_server.pages.readings import ENDED, seconds, seconds_left
+from runreel_server.graph.eta import MOST
+from runreel_server.pages import list_page, text
+from runreel_server.pages.done import share_done, wanted, way
+from runreel_server.pages.readings import outermost, seconds, seconds_left, step_readings
 
 Json = dict[str, Any]
 
 STRIP_WIDTH, STRIP_HEIGHT = 360, 30
 
+_ROUND = (10, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400)
+FAILED_SHOWN = 5
+"""Failures that home shows at a time; the browser shows the first ones that its reader has not seen."""
+
+
+def running_rows(summaries: Sequence[Json], now: int) -> list[Json]:
+    """The rows of the runs that are under way: wrong ones first, then the newest."""
+    rows = [running_row(one, now) for one in sorted(summaries, key=lambda one: str(one["id"]), reverse=True)]
+    return sorted(rows, key=lambda row: not row["wrong"])
+
 
 def running_row(summary: Json, now: int) -> Json:
     """A run that is under way: how far, how long, what is wrong, and its Gantt to the expected end."""
     elapsed, left = seconds(summary.get("started"), now), seconds_left(summary.get("eta"), now)
-    steps = summary.get("steps") or {}
-    total = steps.get("total") or 0
-    good = sum(steps.get(state) or 0 for state in ("SUCCEEDED", "CACHED"))
-    share = elapsed / (elapsed + left) if elapsed and left is not None else good / total if total else 0.0
-    failed = steps.get("FAILED") or 0
+    median = summary.get("median")
+    failed = (summary.get("steps") or {}).get("FAILED") or 0
     silent = silence(summary, now)
     flags = [
-        f"{text.count(failed)} failed" if failed else "",
+        f"{text.plural(failed, 'step')} failed" if failed else "",
         f"stalled, silent {text.span(silent)}" if silent is not None else "",
     ]
     return {
-        **_common(summary, now),
-        "percent": text.percent(min(share, 0.994)),
+        **list_page.common(summary),
+        "percent": text.percent(_share(summary, elapsed, left, now)),
         "elapsed": text.span(elapsed),
-        "left": text.NOTHING if left is None else f"≈ {text.span(left)}",
+        "started": summary.get("started") or "",
+        "left": text.NOTHING if left is None else text.guess(left),
+        "eta": summary.get("eta") or "",
+        "left_note": "left" if left is not None else f"took {text.span(median)} before" if median else "no earlier run",
         "wrong": ", ".join(flag for flag in flags if flag),
         "wrong_state": "FAILED" if failed else "STALLED",
         "strip": strip(summary, now),
     }
+
+
+def _share(summary: Json, elapsed: float | None, left: float | None, now: int) -> float:
+    """What the run's own page says is done, as far as a summary has it: steps' own progress it has not."""
+    counts, bars = summary.get("steps") or {}, summary.get("bars") or []
+    total = counts.get("total") or 0
+    if total > len(bars):
+        good = sum(counts.get(state) or 0 for state in ("SUCCEEDED", "CACHED"))
+        passed = elapsed / (elapsed + left) if elapsed and left is not None else 1.0
+        return min(MOST, passed, good / total)
+    steps = {one["step"]: one for one in bars}
+    readings = step_readings({"steps": steps}, now)
+    pieces = way(steps, wanted(steps, outermost(steps)), readings, now, left=left, elapsed=elapsed)
+    return share_done("RUNNING", pieces)
 
 
 def failed_row(summary: Json, now: int) -> Json:
@@ -42,46 +69,31 @@ def failed_row(summary: Json, now: int) -> Json:
     failing = summary.get("failing") or {}
     error = summary.get("error") or {}
     taken = seconds(summary.get("started"), text.micros(summary.get("finished")))
-    moment = text.micros(summary.get("finished"))
+    moment = text.micros(failing.get("finished") or summary.get("finished"))
     named = ": ".join(part for part in (error.get("type"), error.get("message")) if part)
     line = failing.get("line") or ""
     # a traceback's point is its last line, and a summary may have cut that off: then the run's own error says it
     said = named or line.rstrip().rpartition("\n")[2] if line.startswith("Traceback") else line or named
-    common = _common(summary, now)
+    shown = list_page.common(summary)
+    href = shown["href"]
     return {
-        **common,
+        **shown,
         "step": text.step_name(failing["step"]) if failing.get("step") else "",
-        "message": text.name(said or "no error was said"),
-        "where": ", ".join(
-            [*common["where"], text.day(text.micros(summary.get("finished")), now), f"after {text.span(taken)}"]
-        ),
-        "moment": f"{common['href']}?at={text.iso(moment)}" if moment else common["href"],
-    }
-
-
-def ended_row(summary: Json, now: int) -> Json:
-    """One row of the table of runs."""
-    taken = seconds(summary.get("started"), text.micros(summary.get("finished")) or now)
-    recent = (summary.get("recent") or [])[-18:]
-    missing = summary.get("missing") or 0
-    return {
-        **_common(summary, now),
-        "started": text.day(text.micros(summary.get("started")), now),
-        "took": text.span(taken),
-        "recent": bars(recent, 4, 3, 14),
-        "events": f"{text.count(missing)} missing" if missing else text.count(summary.get("events")),
-        "missing": missing,
-        "artifacts": text.count(summary.get("artifacts") or 0),
-        "owner": text.name(summary.get("owner") or ""),
+        "message": text.param(said or "no error was said"),
+        "when": list_page.moment(summary.get("finished"), now),
+        "after": f"after {text.span(taken)}",
+        "moment": f"{href}?at={text.iso(moment)}" if moment else href,
     }
 
 
 def experiment_row(one: Json) -> Json:
     """One experiment in the margin: its name, its last runs as bars, how many runs it has."""
+    name = one.get("name") or ""
     return {
-        "name": text.name(one.get("name") or ""),
-        "raw": one.get("name") or "",
-        "recent": bars((one.get("recent") or [])[-24:], 3, 2, 12),
+        "name": text.name(name),
+        "href": f"/runs?{urlencode({'experiment': name})}" if text.fits(name) else None,
+        "recent": list_page.bars((one.get("recent") or [])[-24:], 3, 2, 12),
+        "says": list_page.told((one.get("recent") or [])[-24:]),
         "runs": text.count(one.get("runs")),
     }
 
@@ -95,58 +107,48 @@ def silence(summary: Json, now: int) -> float | None:
 
 
 def strip(summary: Json, now: int) -> list[tuple[str, str]]:
-    """A small Gantt: for each state one SVG path in a box of `STRIP_WIDTH` x `STRIP_HEIGHT`, then the edge at now."""
+    """A small Gantt: for each state one SVG path in a box of `STRIP_WIDTH` x `STRIP_HEIGHT`, then the edge at now.
+
+    It goes to the expected end. A run that takes longer than the ones before it has a mark, `usual`, where those ended;
+    one that has none before it leaves room to grow, up to a round span, so that its bars do not shrink at every draw.
+    """
     start = text.micros(summary.get("started"))
     if start is None:
         return []
+    usual = start + round(summary["median"] * text.MICRO) if summary.get("median") else None
     end = max(text.micros(summary.get("eta")) or now, now, start + 1)
+    if usual is None and end <= max(now, start + 1):
+        end = start + _round_span((now - start) / text.MICRO) * text.MICRO
     given = [one for one in summary.get("bars") or [] if text.micros(one.get("started")) is not None]
     given = [one for one in given if "/" not in one["step"]] or given
     given.sort(key=lambda one: text.micros(one["started"]) or 0)
     row = STRIP_HEIGHT / max(5, len(given))
     scale = STRIP_WIDTH / (end - start)
+    stalled = silence(summary, now) is not None
     paths: dict[str, str] = {}
     for index, one in enumerate(given):
         left = ((text.micros(one["started"]) or start) - start) * scale
         right = max(left + 1.5, ((text.micros(one.get("finished")) or now) - start) * scale)
         top = index * row
         state = one.get("state") or "RUNNING"
+        state = "STALLED" if stalled and state == "RUNNING" else state
         paths[state] = paths.get(state, "") + f"M{left:.1f} {top:.1f}H{right:.1f}v{max(1.5, row - 1):.1f}H{left:.1f}z"
-    return [*paths.items(), ("edge", f"M{(now - start) * scale:.1f} 0v{STRIP_HEIGHT}")]
+    marks = {"usual": usual if usual is not None and usual < now else None, "edge": now}
+    lines = {name: f"M{(at - start) * scale:.1f} 0v{STRIP_HEIGHT}" for name, at in marks.items() if at is not None}
+    return [*paths.items(), *lines.items()]
 
 
-def bars(recent: list[Json], pitch: int, width: int, height: int) -> list[tuple[str, str]]:
-    """The last runs as bars: the height is the duration, a failed one has full height; one SVG path a state."""
-    longest = max((one.get("duration") or 0 for one in recent), default=0) or 1
-    paths: dict[str, str] = {}
-    for index, one in enumerate(recent):
-        state = one.get("state") or "PENDING"
-        share = 1.0 if state == "FAILED" else 0.25 + 0.6 * (one.get("duration") or 0) / longest
-        top, x = height * (1 - share), index * pitch
-        paths[state] = paths.get(state, "") + f"M{x} {height}h{width}V{top:.1f}h-{width}z"
-    return list(paths.items())
+def _round_span(elapsed: float) -> int:
+    """The least round span, in seconds, that is longer than what has passed."""
+    day = _ROUND[-1]
+    return next((span for span in _ROUND if span > elapsed), day * (int(elapsed / day) + 1))
 
 
-def headline(running: list[Json], failed: list[Json], answer: Json) -> Json:
+def headline(running: int, today: Json) -> Json:
     """The counts at the top of home."""
-    today = answer.get("today") or {}
     return {
-        "running": len(running),
-        "failed": today.get("FAILED", len(failed)),
-        "succeeded": today.get("SUCCEEDED"),
-    }
-
-
-def _common(summary: Json, now: int) -> Json:
-    run, state = summary["id"], summary.get("state") or "PENDING"
-    return {
-        "id": run,
-        "short": ids.short(run),
-        "href": f"/runs/{run}",
-        "pipeline": text.name(summary.get("pipeline") or "run"),
-        "experiment": text.name(summary.get("experiment") or ""),
-        "state": state,
-        "ended": state in ENDED,
-        "where": [text.name(one) for one in (summary.get("experiment"), summary.get("owner")) if one],
-        "since": text.clock(text.micros(summary.get("started"))),
+        "running": running,
+        "runs": text.count(running),
+        "failed": today.get("FAILED") or 0,
+        "succeeded": today.get("SUCCEEDED") or 0,
     }

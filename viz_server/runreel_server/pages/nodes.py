@@ -1,29 +1,58 @@
-"""The nodes of the laid-out graph with what their steps' states say. Pure; `static/js/nodes.js` does the same."""
+"""The nodes of the laid-out graph with what their steps' states say. Pure; `static/js/graph/nodes.js` does the same."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from runreel_server.pages import text
-from runreel_server.pages.readings import ENDED, step_reading
+from runreel_server.pages.readings import ENDED, leaves, step_reading
 
 Json = dict[str, Any]
 
+_TO_COME: Json = {"state": "PENDING"}
+_RANKS = ("PENDING", "SKIPPED", "CACHED", "SUCCEEDED", "RUNNING", "CANCELED", "STALLED", "FAILED")
+COLUMNS = 240  # pieces that the way has room for
 _WORST = ("FAILED", "CANCELED", "SKIPPED", "SUCCEEDED", "CACHED")
 
 
-def standing(node: Json, steps: Json) -> tuple[Json, list[Json]]:
+class Tasks:
+    """The tasks of a state, by path: steps, and what only contains steps.
+
+    Args:
+        steps: of the state.
+    """
+
+    def __init__(self, steps: Json) -> None:
+        self.steps = steps
+        self._below: dict[str, list[str]] | None = None
+        self._made: dict[str, Json] = {}
+
+    def of(self, path: str) -> Json:
+        """A step; of what contains some all of them together; else one that is to come."""
+        step = self.steps.get(path) or self._made.get(path)
+        if step is None:
+            if self._below is None:
+                self._below = leaves(self.steps)
+            inner = [self.steps[one] for one in self._below.get(path, ())]
+            ended = sum(one.get("state") in ENDED for one in inner)
+            step = {**together(inner), "progress": {"done": ended, "total": len(inner)}} if inner else _TO_COME
+            self._made[path] = step
+        return step
+
+
+def standing(node: Json, known: Tasks) -> tuple[Json, list[Json]]:
     """The step that a node stands for, and the tasks folded into it.
 
     Where the node stands for no single step, one is made of its tasks: it began with the first and ends with the last.
-    A cell that stands for several tasks counts as so many with its state.
+    A cell that stands for several tasks counts as so many with its state. A task that the steps do not have is to come:
+    what the graph says of it is how it stands now, not at the moment that is looked at.
     """
     tasks = [
-        steps.get(member["path"], member) if member["count"] == 1 else member
+        known.of(member["path"]) if member["count"] == 1 else member
         for member in node.get("members") or ()
         for _ in range(member["count"])
     ]
-    step = steps.get(node["path"])
+    step = known.steps.get(node["path"])
     return (step if step is not None else together(tasks)), tasks
 
 
@@ -44,30 +73,41 @@ def together(tasks: list[Json]) -> Json:
 
 def node_readings(graph: Json, state: Json, now: int) -> dict[str, Json]:
     """`step_reading` of every node, by its id."""
-    steps = state.get("steps") or {}
+    known = Tasks(state.get("steps") or {})
     readings = {}
     for node in graph.get("nodes") or ():
-        step, tasks = standing(node, steps)
+        step, tasks = standing(node, known)
         readings[node["id"]] = step_reading(step, now, tasks)
     return readings
 
 
 def by_start(graph: Json, state: Json) -> list[Json]:
     """The nodes as the timeline lists them: by when they began, those that did not at the end."""
-    steps = state.get("steps") or {}
+    known = Tasks(state.get("steps") or {})
 
     def begun(node: Json) -> tuple[bool, int]:
-        step, _ = standing(node, steps)
+        step, _ = standing(node, known)
         time = text.micros(step.get("started")) or text.micros(step.get("finished"))
         return time is None, time or 0
 
     return sorted(graph.get("nodes") or (), key=begun)
 
 
-def by_state(graph: Json, state: Json, readings: dict[str, Json]) -> list[Json]:
-    """The nodes as the way lists them: those that ended, those that run, those to come: it fills to the right."""
-    order = {"PENDING": 2, "RUNNING": 1, "STALLED": 1, "PAUSED": 1, "CANCELING": 1}
-    return sorted(by_start(graph, state), key=lambda node: order.get(readings[node["id"]]["state"], 0))
+def columns(pieces: list[Json]) -> list[Json]:
+    """The pieces of the way (`{label, state, weight, share, ...}`); where there are more than it has room for, so many
+    side by side are one, with the worst state of them."""
+    each = -(-len(pieces) // COLUMNS)
+    if each <= 1:
+        return pieces
+    return [_column(pieces[start : start + each]) for start in range(0, len(pieces), each)]
+
+
+def _column(pieces: list[Json]) -> Json:
+    weight = sum(one["weight"] for one in pieces)
+    worst = max(pieces, key=lambda one: _RANKS.index(one["state"]) if one["state"] in _RANKS else -1)
+    label = f"{pieces[0]['label']} … {pieces[-1]['label']}" if len(pieces) > 1 else worst["label"]
+    share = sum(one["share"] * one["weight"] for one in pieces) / weight
+    return {**worst, "label": label, "weight": weight, "share": share}
 
 
 def edge_path(points: list[list[float]]) -> str:

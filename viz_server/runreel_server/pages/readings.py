@@ -1,13 +1,15 @@
 """What a run's state says to a reader: the head's read-outs and a line for each step. Pure.
 
-`static/js/readings.js` derives the same in the browser when the state changes; one table of cases tests both.
+`static/js/core/readings.js` derives the same in the browser when the state changes; one table of cases tests both.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from runreel_server.graph.eta import MOST
 from runreel_server.pages import text
+from runreel_server.pages.done import GOOD, STOPPED, fraction, share_done, wanted, way
 
 Json = dict[str, Any]
 
@@ -23,8 +25,13 @@ WORDS = {
     "PAUSED": "Paused",
     "CANCELING": "Canceling",
 }
+SIGNS = {"SUCCEEDED": "✓", "CACHED": "✓", "FAILED": "✕", "CANCELED": "⊘", "CANCELING": "⊘", "SKIPPED": "⊘"}
+ICONS = {**dict.fromkeys(SIGNS, "canceled"), "SUCCEEDED": "succeeded", "CACHED": "succeeded", "FAILED": "failed"}
 ENDED = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"})
-_GOOD = frozenset({"SUCCEEDED", "CACHED"})
+MOST_GAPS = 20
+"""Of how many gaps the record says all."""
+MOST_DARK = 3
+"""Of how many steps whose time nobody knows the names are said."""
 
 
 def seconds(start: Any, end: int | None) -> float | None:
@@ -47,6 +54,18 @@ def leaves(steps: Json) -> dict[str, list[str]]:
     return below
 
 
+def outermost(steps: Json) -> list[str]:
+    """The paths that lie in no other step, whether or not a path above them is one."""
+
+    def inside(path: str) -> bool:
+        above = path.rpartition("/")[0]
+        while above and above not in steps:
+            above = above.rpartition("/")[0]
+        return bool(above)
+
+    return [path for path in steps if not inside(path)]
+
+
 def step_reading(step: Json, now: int, below: list[Json] | None = None) -> Json:
     """One step in a few words: `state`, `share` done (of 1, or None), `read`, and its tasks counted in `note`.
 
@@ -59,13 +78,13 @@ def step_reading(step: Json, now: int, below: list[Json] | None = None) -> Json:
     progress = step.get("progress") or {}
     tasks = below or []
     counts = {one: sum(task.get("state") == one for task in tasks) for one in ("FAILED", "STALLED")}
-    done = sum(task.get("state") in ENDED for task in tasks)
+    done = sum(task.get("state") in ENDED - STOPPED for task in tasks)
     total = max(len(tasks), int(step.get("total") or 0)) if tasks else 0
     share = None
     if progress.get("total"):
-        share = min(1.0, progress.get("done", 0) / progress["total"])
+        share = min(MOST if state == "RUNNING" else 1.0, progress.get("done", 0) / progress["total"])
     elif total:
-        share = sum(map(_fraction, tasks)) / total
+        share = sum(map(fraction, tasks)) / total
     left = None if state != "RUNNING" or not step.get("eta") else seconds_left(step["eta"], now)
     if state == "RUNNING":
         taken = seconds(step.get("started"), now)
@@ -88,7 +107,7 @@ def step_reading(step: Json, now: int, below: list[Json] | None = None) -> Json:
         "state": state,
         "share": share,
         "read": read,
-        "left": "" if left is None else f"≈ {text.span(left)} left",
+        "left": "" if left is None else f"{text.guess(left)} left",
         "note": note,
         "failed": counts["FAILED"],
         "stalled": counts["STALLED"],
@@ -110,7 +129,7 @@ def step_readings(state: Json, now: int) -> dict[str, Json]:
 
 
 def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = False) -> Json:
-    """The read-outs of a run: what it is, done, elapsed, left, wrong and record, each as text.
+    """The read-outs of a run: what it is, done, elapsed, left, wrong and record, each as text; a tab's title and icon.
 
     Args:
         state: the run's state, at the moment `now`.
@@ -121,35 +140,63 @@ def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = 
     steps = state.get("steps") or {}
     run_state = state.get("state") or "PENDING"
     ended = run_state in ENDED
-    top = [path for path in steps if "/" not in path]
-    wanted = [path for path in top if steps[path].get("state") != "SKIPPED"]
-    good = sum(steps[path].get("state") in _GOOD for path in wanted)
+    top = outermost(steps)
+    work = wanted(steps, top)
+    good = sum(steps[path].get("state") in GOOD for path in work)
     below = leaves(steps)
     tasks = sum(len(below.get(path, ())) or 1 for path in top)
     elapsed = seconds(state.get("started"), text.micros(state.get("finished")) if ended else now)
-    left = None if ended else seconds_left(state.get("eta"), now)
-    share = _share(run_state, steps, wanted, readings, elapsed, left)
+    left = None if ended or run_state == "STALLED" else seconds_left(state.get("eta"), now)
+    pieces = way(steps, work, readings, now, left=left, elapsed=elapsed)
+    share = share_done(run_state, pieces)
+    word, trouble = WORDS.get(run_state, run_state.title()), wrong(state, readings, now)
+    going = {"FAILED": "wrong", "STALLED": "stalled"}.get(trouble["state"], "running")
     return {
         "state": run_state,
-        "word": WORDS.get(run_state, run_state.title()),
+        "word": word,
+        "tab": text.percent(share) if run_state == "RUNNING" else f"{SIGNS.get(run_state, '…')} {word.lower()}",
+        "icon": going if run_state == "RUNNING" else ICONS.get(run_state, "waiting"),
         "share": share,
+        "way": pieces,
         "percent": text.percent(share),
-        "steps": f"{good} of {text.plural(len(wanted), 'step')}" if wanted else "no step yet",
+        "steps": f"{good} of {text.plural(len(work), 'step')}" if work else "no step yet",
         "tasks": text.plural(len(top), "step") + (f", {text.plural(tasks, 'task')}" if tasks > len(top) else ""),
         "elapsed": text.span(elapsed),
         "median": f"median {text.span(state['median'])}" if state.get("median") else "",
-        "left": text.NOTHING if left is None else f"≈ {text.span(left)}",
-        "ends": ends(state, left),
-        "wrong": wrong(state, readings, now),
+        "left": text.NOTHING if left is None else text.guess(left),
+        **ends(state, left, top, now),
+        "wrong": trouble,
         "record": record(state, past),
     }
 
 
-def ends(state: Json, left: float | None) -> str:
-    """When the run ends or ended, in words."""
-    if state.get("finished"):
-        return f"ended {text.clock(text.micros(state['finished']))}"
-    return "" if left is None else f"ends about {text.clock(text.micros(state.get('eta')))}"
+def ends(state: Json, left: float | None, top: list[str], now: int) -> Json:
+    """When the run ends or ended, in words: `ends`; where nothing tells, what is known, and in full `why` no more is.
+
+    Args:
+        state: the run's state.
+        left: seconds to its expected end, or None.
+        top: the outermost steps.
+        now: in microseconds.
+    """
+    steps = state.get("steps") or {}
+    if state.get("finished") or left is not None or state.get("state") != "RUNNING":
+        ended, eta = text.micros(state.get("finished")), text.micros(state.get("eta"))
+        said = f"ended {text.clock(ended)}" if ended else "" if left is None else f"ends about {text.clock(eta)}"
+        return {"ends": said, "why": said}
+    going = {path: seconds_left(steps[path].get("eta"), now) for path in top if steps[path].get("state") == "RUNNING"}
+    told = {path: end for path, end in going.items() if end is not None}
+    last = max(told, key=lambda path: told[path], default=None)
+    dark = [
+        text.step_name(path)
+        for path in top
+        if path not in told and steps[path].get("state") not in ENDED and not steps[path].get("expected")
+    ]
+    more = f" and {text.count(len(dark) - MOST_DARK)} more" if len(dark) > MOST_DARK else ""
+    names = f"{', '.join(dark[:MOST_DARK])}{more}"
+    why = f"No earlier run tells how long these take: {names}" if dark else "No step tells how long the run takes"
+    said = "no earlier run to tell" if last is None else f"{text.step_name(last)} {text.guess(told[last])} left"
+    return {"ends": said, "why": f"{said}. {why}" if last else why}
 
 
 def wrong(state: Json, readings: dict[str, Json], now: int) -> Json:
@@ -177,50 +224,61 @@ def wrong(state: Json, readings: dict[str, Json], now: int) -> Json:
     if stalled:
         note = f"silent {_silence(silent)}" if silent else text.step_name(stalled[0])
         return {"state": "STALLED", "text": f"{len(stalled)} stalled", "note": note, "step": stalled[0]}
+    if state.get("state") == "STALLED":
+        since = _since_any(state, now)
+        note = f"silent {_silence(since)}" if since is not None else ""
+        return {"state": "STALLED", "text": "the run", "note": note, "step": None}
     return {"state": "", "text": "nothing", "note": retried, "step": None}
 
 
+def _since_any(state: Json, now: int) -> float | None:
+    """Seconds since any session that is open gave a sign of life."""
+    open_ = [one for one in (state.get("sessions") or {}).values() if not one.get("closed")]
+    return min((sign for one in open_ if (sign := seconds(one.get("heartbeat"), now)) is not None), default=None)
+
+
 def record(state: Json, past: bool) -> Json:
-    """The proof: `state`, `text`, `note` on whether all that was said is here."""
+    """The proof: `state`, `text`, `note` and, in full, `whole` on whether all that was said is here."""
     missing = state.get("missing") or []
-    events = text.count(state.get("events") or 0)
+    sessions = state.get("sessions") or {}
+    events = int(state.get("events") or 0)
+    said = max(events, sum(one["said"] + 1 for one in sessions.values() if one.get("said") is not None))
+    here = f"{text.count(events)} of {text.count(said)} events"
+    whole = f"{here}, {text.plural(len(sessions), 'session')}"
     if missing:
         number = sum(gap["to"] - gap["from"] + 1 for gap in missing)
-        gap = missing[0]
-        session = (state.get("sessions") or {}).get(gap["session"]) or {}
-        whence = text.step_name(session["step"]) if session.get("step") else session.get("host") or gap["session"][:8]
-        numbers = (
-            f"{text.count(gap['from'])} to {text.count(gap['to'])}" if gap["to"] > gap["from"] else f"{gap['from']:,}"
-        )
-        more = f", {len(missing) - 1} more" if len(missing) > 1 else ""
-        return {"state": "STALLED", "text": f"{text.count(number)} missing", "note": f"from {whence}, {numbers}{more}"}
+        whence = [_whence(gap, sessions) for gap in missing[:MOST_GAPS]]
+        more = f", {text.count(len(missing) - 1)} more" if len(missing) > 1 else ""
+        rest = f"; and {text.count(len(missing) - MOST_GAPS)} more" if len(missing) > MOST_GAPS else ""
+        return {
+            "state": "STALLED",
+            "text": f"{text.count(number)} missing",
+            "note": f"from {whence[0]}{more}; {here}",
+            "whole": f"{whole}; missing from {'; from '.join(whence)}{rest}",
+        }
     lost = sum((state.get("losses") or {}).values())
     if lost:
         reasons = ", ".join(text.name(reason) for reason in state["losses"])
-        return {"state": "STALLED", "text": f"{text.count(lost)} dropped", "note": reasons}
+        dropped = f"{text.count(lost)} dropped"
+        return {"state": "STALLED", "text": dropped, "note": reasons, "whole": f"{whole}; {dropped}: {reasons}"}
     if past:
-        return {"state": "SUCCEEDED", "text": "no gap", "note": f"first {events} events"}
-    if state.get("complete"):
-        return {"state": "SUCCEEDED", "text": "complete", "note": f"{events} of {events} events"}
-    return {"state": "SUCCEEDED", "text": "no gap", "note": f"{events} events"}
+        first = f"first {text.count(events)} events"
+        return {"state": "SUCCEEDED", "text": "no gap", "note": first, "whole": first}
+    return {
+        "state": "SUCCEEDED",
+        "text": "complete" if state.get("complete") else "no gap",
+        "note": whole,
+        "whole": whole,
+    }
 
 
-def _share(run: str, steps: Json, wanted: list[str], readings: dict[str, Json], elapsed: Any, left: Any) -> float:
-    if run in _GOOD:
-        return 1.0
-    if elapsed is not None and left is not None and elapsed + left > 0:
-        return float(min(0.994, elapsed / (elapsed + left)))
-    if not wanted:
-        return 0.0
-    done = sum(1.0 if steps[path].get("state") in _GOOD else readings[path]["share"] or 0.0 for path in wanted)
-    return float(done / len(wanted))
-
-
-def _fraction(task: Json) -> float:
-    progress = task.get("progress") or {}
-    if task.get("state") in ENDED:
-        return 1.0
-    return float(min(1.0, (progress.get("done") or 0) / progress["total"])) if progress.get("total") else 0.0
+def _whence(gap: Json, sessions: Json) -> str:
+    """Of whom events are missing, and which."""
+    session = sessions.get(gap["session"]) or {}
+    host = session.get("host") or gap["session"][:8]
+    who = text.step_name(session["step"]) if session.get("step") else text.name(host)
+    first, last = text.count(gap["from"]), text.count(gap["to"])
+    return f"{who}, {first} to {last}" if gap["to"] > gap["from"] else f"{who}, {first}"
 
 
 def _deepest(paths: list[str]) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Flask, Response, jsonify, make_response, render_template, request
-from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -16,14 +15,18 @@ from runreel.errors import NotFound
 from runreel_server.pages import text
 from runreel_server.pages.artifact_page import artifact_context
 from runreel_server.pages.assets import Assets
-from runreel_server.pages.home_page import ended_row, experiment_row, failed_row, headline, running_row
+from runreel_server.pages.home_page import FAILED_SHOWN, experiment_row, failed_row, headline, running_rows
+from runreel_server.pages.list_page import ListAddress, list_context
 from runreel_server.pages.markdown import render
-from runreel_server.pages.run_page import run_context
+from runreel_server.pages.readings import ENDED
+from runreel_server.pages.run_page import run_context, short_labels
 from runreel_server.pages.security import secure
 from runreel_server.pages.source import Source
+from runreel_server.stream import token
 
-FILTERS = ("workspace", "experiment", "pipeline", "state", "tag", "q", "sort", "cursor")
-PAGE = "50"  # runs a page of the list
+_RUNNING, _FAILED = "50", "50"  # rows of each that home has at most
+SECTIONS = frozenset({"steps", "series", "artifacts", "sessions", "views"})
+"""Parts of a state that are as large as the graph: a page of the past has those of then, the stream brings the rest."""
 _DAY = 86_400 * text.MICRO
 _ROWS = 100
 
@@ -53,12 +56,13 @@ def register(app: Flask, source: Source, clock: Clock = now_micros) -> None:
 def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="../templates")
     pages.add_app_template_filter(text.name, "name")
+    pages.add_app_template_filter(text.param, "param")
     pages.add_app_template_filter(text.cell, "cell")
     pages.add_app_template_filter(embedded, "embedded")
 
     @pages.app_context_processor
     def helpers() -> dict[str, Any]:
-        return {"static": assets.url, "plotly": assets.plotly_url, "modules": ()}
+        return {"static": assets.url, "plotly": assets.plotly_url, "script": ""}
 
     @pages.errorhandler(NotFound)
     def not_found(error: NotFound) -> Response:
@@ -71,39 +75,36 @@ def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
     @pages.get("/")
     def home() -> Response:
         now = clock()
-        running = source.summaries({"state": "RUNNING", "limit": PAGE}).get("runs") or []
-        failed = source.summaries({"state": "FAILED", "limit": "20"})
-        listed = source.summaries(_query())
+        address = ListAddress("/", request.args.to_dict(flat=False))
+        stalled = source.summaries({"state": ["STALLED"], "limit": [_RUNNING]})
+        running = source.summaries({"state": ["RUNNING"], "sort": ["-failed"], "limit": [_RUNNING]})
+        failed = source.summaries({"state": ["FAILED"], "sort": ["-finished"], "limit": [_FAILED]})
+        listed = source.summaries(address.query(state=sorted(ENDED)))
+        going = sum(one.get("total") or len(one.get("runs") or ()) for one in (stalled, running))
+        rows = running_rows([*(stalled.get("runs") or ()), *(running.get("runs") or ())], now)
         recent = [one for one in failed.get("runs") or [] if now - (text.micros(one.get("finished")) or 0) < _DAY]
-        runs = listed.get("runs") or []
-        rows = [running_row(one, now) for one in running]
-        rows.sort(key=lambda row: not row["wrong"])
+        headed = headline(going, listed.get("today") or {})
+        shown = list_context(address, listed, now)
         return _page(
             "home.html",
-            modules=assets.modules("home.js"),
-            now=headline(running, recent, listed),
-            empty=not (runs or running or recent),
+            script=assets.url("js/home.js"),
+            now=headed,
+            tab_icon="icon/wrong.svg" if any(row["wrong"] for row in rows) else "icon/running.svg" if going else None,
+            empty=not (rows or recent or shown["rows"] or shown["filtered"] or address.given["cursor"]),
             running=rows,
+            more_running=text.count(going - len(rows)) if going > len(rows) else "",
             failed=[failed_row(one, now) for one in recent],
-            ended=[ended_row(one, now) for one in runs if one.get("state") not in {"RUNNING", "PENDING"}],
-            total=text.count(listed.get("total")) if listed.get("total") is not None else "",
-            next=_next(listed),
+            failed_shown=FAILED_SHOWN,
             experiments=[experiment_row(one) for one in source.experiments().get("experiments") or []],
             health=source.health(),
+            **shown,
         )
 
     @pages.get("/runs")
     def runs() -> Response:
-        now = clock()
-        listed = source.summaries(_query())
-        return _page(
-            "runs.html",
-            modules=assets.modules("home.js"),
-            query={key: request.args.get(key, "") for key in FILTERS},
-            runs=[ended_row(one, now) for one in listed.get("runs") or []],
-            total=text.count(listed["total"]) if listed.get("total") is not None else "",
-            next=_next(listed),
-        )
+        address = ListAddress("/runs", request.args.to_dict(flat=False))
+        listed = source.summaries(address.query())
+        return _page("runs.html", script=assets.url("js/home.js"), **list_context(address, listed, clock()))
 
     @pages.get("/runs/<run>")
     def run(run: str) -> Response:
@@ -111,28 +112,34 @@ def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
         if isinstance(at, str):
             return error_page(400, at)
         now = clock()
-        present = source.state(run)
+        present, position = source.here(run)
         shown = present if at is None else source.state(run, at)
-        graph = source.graph(run)
+        graph = source.graph(run, at)
         context = run_context(present, shown, graph, at, now)
         data = {
             "run": present.get("id") or run,
             "at": None if at is None else text.iso(at),
             "now": now,
-            "state": present,
+            "state": present if at is None else {key: one for key, one in present.items() if key not in SECTIONS},
             "past": None if at is None else shown,
-            "graph": graph,
+            "graph": short_labels(graph),
         }
-        return _page("run.html", modules=assets.modules("run.js"), data=data, **context)
+        if at is None and position:  # the stream need not say again what is here
+            name = f"run:{data['run']}"
+            data["here"] = {"position": position, "token": token({name: position})}
+        return _page("run.html", script=assets.url("js/run.js"), data=data, **context)
 
     @pages.get("/artifacts/<artifact>")
     def artifact(artifact: str) -> Response:
-        given = source.artifact(artifact)
-        shown = source.preview(artifact, max(0, request.args.get("row", 1, type=int) - 1), _ROWS, profile=True)
-        context = artifact_context(given, shown, clock())
+        at = _moment(request.args.get("at"))
+        if isinstance(at, str):
+            return error_page(400, at)
+        given = source.artifact(artifact, at)
+        shown = source.preview(artifact, max(0, request.args.get("row", 1, type=int) - 1), _ROWS, profile=True, at=at)
+        context = artifact_context(given, shown, clock(), at)
         if shown.get("kind") == "markdown":
             context["markdown"] = render(shown["text"])
-        return _page("artifact.html", modules=assets.modules("artifact.js"), **context)
+        return _page("artifact.html", script=assets.url("js/artifact.js"), **context)
 
     @pages.get("/artifacts/<artifact>/preview")
     def preview(artifact: str) -> Response:
@@ -157,25 +164,16 @@ def error_page(status: int, message: str) -> Response:
 
 def embedded(data: Any) -> Markup:
     """JSON that may stand in a script element: what could end it is escaped, and the order of keys is kept."""
-    return htmlsafe_json_dumps(data, dumps=json.dumps, ensure_ascii=False, separators=(",", ":"))
+    text = msgspec.json.encode(data).decode()
+    for character in "<>&'":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
 
 
 def _page(template: str, **context: Any) -> Response:
     response = make_response(render_template(template, **context))
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _query() -> dict[str, str]:
-    given = {key: request.args[key] for key in FILTERS if request.args.get(key)}
-    return {"limit": PAGE, **given}
-
-
-def _next(listed: dict[str, Any]) -> dict[str, str] | None:
-    """The query of the page that follows, or None at the end."""
-    if not listed.get("next"):
-        return None
-    return {**{key: value for key, value in _query().items() if key != "limit"}, "cursor": str(listed["next"])}
 
 
 def _moment(given: str | None) -> int | str | None:

@@ -7,7 +7,16 @@ from urllib.parse import quote
 
 from runreel import ids
 from runreel_server.pages import text
-from runreel_server.pages.nodes import by_start, by_state, edge_path, edge_state, node_readings, standing
+from runreel_server.pages.done import STOPPED
+from runreel_server.pages.nodes import (
+    Tasks,
+    by_start,
+    columns,
+    edge_path,
+    edge_state,
+    node_readings,
+    standing,
+)
 from runreel_server.pages.readings import ENDED, head_reading, step_readings
 
 Json = dict[str, Any]
@@ -15,6 +24,9 @@ Json = dict[str, Any]
 TALL = 60  # pixels: so high a node has room for its counts
 SHORTEST = 0.01  # seconds that the timeline's width stands for, at least
 LANES = 60  # rows that the server renders; the modules keep those that are in view
+TAGS, PARAMS = 4, 5  # that the head shows
+CHARTS = 48  # charts that the server renders, as `charts.js` keeps at first; the modules add more near the end
+COMING = "on its way"
 _ICONS = {
     "HTML": "HTML",
     "Metrics": "Metrics",
@@ -43,42 +55,46 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
     ended = present.get("state") in ENDED
     readings = step_readings(shown, moment)
     head = head_reading(shown, readings, moment, past=at is not None)
+    live = head if at is None else head_reading(present, step_readings(present, now), now)
     of_nodes = node_readings(graph, shown, moment)
     laid = {one["id"]: one for one in graph.get("nodes") or ()}
     start = text.micros(present.get("started")) or moment
     end = (text.micros(present.get("finished")) if ended else None) or max(now, start)
-    run = present.get("id") or ""
+    run, known = present.get("id") or "", Tasks(present.get("steps") or {})
     return {
         "run": {
             "id": run,
             "short": ids.short(run),
             "href": f"/runs/{run}",
             "pipeline": present.get("pipeline") or "",
-            "about": about(present),
+            "about": about(shown),
             "ended": ended,
         },
         "at": at,
         "crumbs": [
             (present.get("workspace") or "default", "/"),
             *(
-                [(present["experiment"], f"/runs?experiment={quote(present['experiment'])}")]
-                if present.get("experiment")
+                [(group, f"/runs?experiment={quote(group)}" if text.fits(group) else None)]
+                if (group := present.get("experiment"))
                 else []
             ),
             (present.get("pipeline") or ids.short(run), None),
         ],
         "head": head,
-        "params": [(text.name(key), text.param(given)) for key, given in (shown.get("params") or {}).items()],
-        "way": way(graph, present, of_nodes),
+        "title": f"{live['tab']} · {text.name(present.get('pipeline') or 'run')}",
+        "tab_icon": f"icon/{live['icon']}.svg",
+        "facts": facts(shown),
+        "way": way(head["way"]),
         "graph": {
             "width": graph.get("width", 0),
             "height": graph.get("height", 0),
             "edges": [edge(one, of_nodes) for one in graph.get("edges") or ()],
         },
         "nodes": [node(one, of_nodes[name]) for name, one in laid.items()],
-        "lanes": [lane(one, present, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
+        "lanes": [lane(one, known, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
         "charts": charts(shown),
-        "artifacts": artifacts(shown),
+        "series": sum(map(len, (shown.get("series") or {}).values())),
+        "artifacts": artifacts(shown, at),
         "span": transport(start, end, at, ended),
     }
 
@@ -102,26 +118,24 @@ def about(state: Json) -> str:
     )
 
 
-def way(graph: Json, present: Json, readings: dict[str, Json]) -> list[Json]:
-    """The nodes as one line, each as wide as the time that it took or is expected to take."""
-    shown = []
-    for laid in by_state(graph, present, readings):
-        reading = readings[laid["id"]]
-        if reading["state"] == "SKIPPED":
-            continue
-        step, _ = standing(laid, present.get("steps") or {})
-        begun, ended = text.micros(step.get("started")), text.micros(step.get("finished"))
-        taken = (ended - begun) / text.MICRO if begun is not None and ended is not None else step.get("expected")
-        share = reading["share"] or 0.0 if reading["state"] in {"RUNNING", "STALLED"} else 1.0
-        shown.append(
-            {"path": laid["id"], "label": label(laid), "state": reading["state"], "weight": taken, "share": share}
-        )
-    known = [one["weight"] for one in shown if one["weight"]]
-    usual = sum(known) / len(known) if known else 1.0
-    for one in shown:
-        one["weight"] = round(max(one["weight"] if one["weight"] is not None else usual, usual / 50), 1)
-        one["percent"] = round(one["share"] * 100, 1)
-    return shown
+def facts(state: Json) -> Json:
+    """The first tags and parameters for the head, as pairs of texts."""
+    tags, params = state.get("tags") or {}, state.get("params") or {}
+    shown = {"tags": list(tags.items())[:TAGS], "params": list(params.items())[:PARAMS]}
+    return {kind: [(text.name(key), text.param(given)) for key, given in pairs] for kind, pairs in shown.items()}
+
+
+def way(pieces: list[Json]) -> list[Json]:
+    """The head's `way` as it is drawn: each as wide as its weight, and filled as far as it is done, or failed."""
+    return [
+        {
+            **one,
+            "path": text.key(one["path"]),
+            "weight": round(one["weight"], 3),
+            "percent": 100.0 if one["state"] in STOPPED else round(one["share"] * 100, 1),
+        }
+        for one in columns(pieces)
+    ]
 
 
 def label(laid: Json) -> str:
@@ -129,13 +143,20 @@ def label(laid: Json) -> str:
     return text.name(laid.get("label") or text.step_name(laid["path"].rpartition("/")[2]))
 
 
+def short_labels(graph: Json) -> Json:
+    """The graph with no more of each node's label than is shown: the rest stands in its path."""
+    nodes = [{**one, "label": one["label"][: text.LONGEST + 1]} for one in graph.get("nodes") or ()]
+    return {**graph, "nodes": nodes}
+
+
 def node(laid: Json, reading: Json) -> Json:
     """A node of the graph with what is known of its step."""
     return {
         **{key: laid[key] for key in ("x", "y", "w", "h")},
-        "path": laid["id"],
+        "path": text.key(laid["id"]),
         "label": label(laid),
         "tall": laid["h"] >= TALL,
+        "opens": bool(laid.get("folded")),
         "percent": round((reading["share"] or 0.0) * 100, 1),
         **{key: reading[key] for key in ("state", "read", "note", "left")},
     }
@@ -144,16 +165,16 @@ def node(laid: Json, reading: Json) -> Json:
 def edge(laid: Json, readings: dict[str, Json]) -> Json:
     """An edge of the graph as an SVG path."""
     return {
-        "from": laid["from"],
-        "to": laid["to"],
+        "from": text.key(laid["from"]),
+        "to": text.key(laid["to"]),
         "state": edge_state(laid, readings),
         "d": edge_path(laid["points"]),
     }
 
 
-def lane(laid: Json, present: Json, readings: dict[str, Json], start: int, end: int) -> Json:
+def lane(laid: Json, known: Tasks, readings: dict[str, Json], start: int, end: int) -> Json:
     """One row of the timeline; `s` and `e` are seconds since the run's start."""
-    step, _ = standing(laid, present.get("steps") or {})
+    step, _ = standing(laid, known)
     reading = readings[laid["id"]]
     bars = []
     for attempt in step.get("attempts") or [step]:
@@ -163,52 +184,73 @@ def lane(laid: Json, present: Json, readings: dict[str, Json], start: int, end: 
             state = attempt.get("state") or "RUNNING"
             bars.append({"state": state, "s": _since(begun, start), "e": _since(stop, start)})
     read = " · ".join(part for part in (reading["read"], reading["left"]) if part)
-    return {"path": laid["id"], "label": label(laid), "state": reading["state"], "read": read, "bars": bars}
+    path = text.key(laid["id"])
+    return {"path": path, "label": label(laid), "state": reading["state"], "read": read, "bars": bars}
 
 
 def charts(state: Json) -> list[Json]:
-    """The small multiples, without their lines: the modules draw those. What runs comes first, then what began last."""
-    shown = []
+    """The first small multiples, without their lines: the modules draw those. What runs comes first, then what began
+    last."""
+    found: list[tuple[tuple[bool, int], str, str, Json, Json]] = []
     for path, series in (state.get("series") or {}).items():
         step = (state.get("steps") or {}).get(path) or state
         going, begun = step.get("state") in {"RUNNING", "STALLED"}, text.micros(step.get("started")) or 0
-        for name, one in series.items():
-            label = (f"{text.step_name(path)}/" if path else "") + text.name(name)
-            last = text.value(one.get("last"))
-            says = f"{label}: last {last}, lowest {text.value(one.get('min'))}, highest {text.value(one.get('max'))}"
-            chart = {
-                "key": f"{path}:{name}",
-                "label": label,
-                "last": last,
-                "says": says,
-                "state": step.get("state") or "PENDING",
-            }
-            shown.append(((not going, -begun), chart))
-    return [chart for _, chart in sorted(shown, key=lambda placed: placed[0])]
+        found.extend(((not going, -begun), path, name, one, step) for name, one in series.items())
+    found.sort(key=lambda placed: placed[0])
+    return [chart(path, name, one, step) for _, path, name, one, step in found[:CHARTS]]
 
 
-def artifacts(state: Json) -> list[Json]:
+def chart(path: str, name: str, series: Json, step: Json) -> Json:
+    """One of them."""
+    label = (f"{text.step_name(path)}/" if path else "") + text.name(name)
+    last = text.value(series.get("last"))
+    says = f"{label}: last {last}, lowest {text.value(series.get('min'))}, highest {text.value(series.get('max'))}"
+    state = step.get("state") or "PENDING"
+    return {"key": text.key(f"{path}:{name}"), "label": label, "last": last, "says": says, "state": state}
+
+
+def artifacts(state: Json, at: int | None) -> list[Json]:
     """The outputs, newest first."""
-    outputs = [one for one in (state.get("artifacts") or {}).values() if one.get("role") != "input"]
+    outputs = list((state.get("artifacts") or {}).values())
     order = sorted(range(len(outputs)), key=lambda i: (text.micros(outputs[i].get("created")) or 0, i), reverse=True)
-    return [artifact(outputs[index]) for index in order]
+    over = state.get("state") in ENDED
+    return [artifact(outputs[index], over=over, at=at) for index in order]
 
 
-def artifact(given: Json) -> Json:
-    """An artifact in the list: `card` ones have a picture, the others a row."""
+def artifact(given: Json, *, over: bool = True, at: int | None = None) -> Json:
+    """An artifact in the list: `card` ones have a picture, the others a row.
+
+    Args:
+        given: as in the state.
+        over: whether its run has ended.
+        at: the moment that is looked at in microseconds, or None for now.
+    """
     kind = given.get("type") or "Artifact"
-    parts = [text.name(_SHORT.get(kind, kind)), text.size(given["size"]) if given.get("size") is not None else ""]
-    parts.append({"failed": "failed", "incomplete": "incomplete"}.get(given.get("state") or "", ""))
-    if given.get("version"):
-        parts.append(f"v{given['version']}")
+    created = text.micros(given.get("created"))
+    parts = [text.name(_SHORT.get(kind, kind)), text.size_of(given)]
+    parts += [f"v{given['version']}" if given.get("version") else "", "" if created is None else text.clock(created)]
+    why = fault(given, over=over)
     return {
         "id": given["id"],
         "name": text.name(given.get("name") or given["id"]),
-        "type": kind,
+        "type": text.name(kind),
         "icon": _ICONS.get(kind, "Dataset"),
         "card": kind in _CARDS,
         "says": " · ".join(part for part in parts if part),
+        "why": why,
+        "state": "STALLED" if why and why != COMING else None,
+        "href": f"/artifacts/{given['id']}" + (f"?at={text.iso(at)}" if at is not None else ""),
+        "content": f"/api/v1/artifacts/{given['id']}/content",
+        "gets": bool(given.get("size") and given.get("sha256")) and (not why or given.get("state") == "incomplete"),
     }
+
+
+def fault(given: Json, *, over: bool) -> str:
+    """Why an artifact is not there, or not all of it; empty where it is."""
+    state, reason = given.get("state"), text.param(given.get("reason") or "")
+    if state in {"failed", "incomplete"}:
+        return f"{state}: {reason}" if reason else str(state)
+    return ("missing: its bytes have not come" if over else COMING) if state == "pending" else ""
 
 
 def transport(start: int, end: int, at: int | None, ended: bool) -> Json:

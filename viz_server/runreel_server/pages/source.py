@@ -7,7 +7,7 @@ is absent, so that an older or poorer source still makes a page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 Json = dict[str, Any]
@@ -24,12 +24,16 @@ class Source(Protocol):
         """
         ...
 
-    def summaries(self, query: Mapping[str, str]) -> Json:
-        """The list of runs (as `GET /api/v1/runs`): `{"runs": [summary], "next": cursor or None, "total": int}`.
+    def here(self, run: str) -> tuple[Json, str]:
+        """The state now, and its position, from which the run's stream goes on."""
+        ...
 
-        `query` has the parameters of that address. A summary is the catalog's, and may have `eta`, `median`, and
-        `recent` (`[{state, duration}]`, the pipeline's last runs, oldest first). The answer may have `today`
-        (state -> count of the runs that ended so today).
+    def summaries(self, query: Mapping[str, Sequence[str]]) -> Json:
+        """The list of runs (as `GET /api/v1/runs`): `{"runs": [summary], "next": cursor or None, "total", "first"}`.
+
+        `query` has the parameters of that address, each with its values. A summary is the catalog's, and may have
+        `eta`, `median`, and `recent` (`[{state, duration}]`, the pipeline's last runs, oldest first). The answer may
+        have `today` (state -> count of the runs that ended so today). Raises ValueError for a parameter that is none.
         """
         ...
 
@@ -44,16 +48,20 @@ class Source(Protocol):
         """The laid-out graph (as `GET /api/v1/runs/ID/graph`): see `runreel_server.graph`."""
         ...
 
-    def artifact(self, artifact: str) -> Json:
-        """An artifact (as `GET /api/v1/artifacts/ID`).
+    def artifact(self, artifact: str, at: int | None = None) -> Json:
+        """An artifact (as `GET /api/v1/artifacts/ID`), now or at the moment `at` in microseconds since 1970.
 
         The fields of the state's artifact, and: `run`, `pipeline`, `workspace`, `experiment`, `created`, `media_type`,
         `metadata`, `lineage` (`[{depth, kind: "artifact" or "step", id or path, name, type, state, size, duration}]`,
-        inputs above, uses below), `versions` (`[{id, version, created, size}]`, newest first).
+        inputs above, uses below; those of another run with its `run` and `pipeline`), `whole`, whether that is all of
+        it, `consumers` (`[{run, pipeline, step, state}]`), `lost` (the host that went away before all bytes were
+        there), `versions` (`[{id, version, created, size}]`, newest first).
         """
         ...
 
-    def preview(self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False) -> Json:
+    def preview(
+        self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False, at: int | None = None
+    ) -> Json:
         """What `pages.preview.preview` makes of the artifact's bytes; of a table `rows` rows from `row` on.
 
         `profile`: with a profile of each of its columns, which reads more of it.

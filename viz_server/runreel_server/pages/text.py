@@ -1,4 +1,4 @@
-"""Values as people read them. `static/js/format.js` says the same in the browser; one table of cases tests both."""
+"""Values as people read them. `static/js/core/format.js` says the same in the browser; one table tests both."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from runreel import ids
+from runreel import ids, measures
 
 MICRO = 1_000_000
-NOTHING = "–"
+NOTHING = measures.NOTHING
+LONGEST = 200
+"""Characters of a name that are shown."""
+MOST = 2_000
+"""Characters of a value that are shown, and of a name that goes into an address: servers refuse much longer ones."""
 
 # Controls and marks that turn the direction of text or hide in it: in a name they are shown, never obeyed.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+span, guess, size, size_of = measures.span, measures.guess, measures.size, measures.size_of
 
 
 def micros(time: Any) -> int | None:
@@ -56,19 +63,6 @@ def day(time: int | None, now: int) -> str:
     return f"{moment.day} {moment:%b}" + ("" if moment.year == today.year else f" {moment.year}")
 
 
-def span(seconds: float | None) -> str:
-    """A duration in seconds as m:ss, h:mm:ss or "3 d 4 h"; below ten seconds with a tenth where it has one."""
-    if seconds is None or not math.isfinite(seconds):
-        return NOTHING
-    seconds = max(0.0, seconds)
-    whole = int(seconds)
-    if whole >= 172_800:
-        return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-    if whole >= 3600:
-        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}"
-
-
 def count(number: float | None) -> str:
     """A whole number with its thousands parted."""
     return NOTHING if number is None else f"{round(number):,}"
@@ -94,27 +88,33 @@ def value(number: Any) -> str:
     return text.replace("-", "−")
 
 
-def size(number: float | None) -> str:
-    """Bytes in decimal units: 48 kB, 3.1 MB, 2.1 GB."""
-    if number is None:
-        return NOTHING
-    if number < 1000:
-        return f"{round(number)} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1000
-        if number < 999.5 or unit == "TB":
-            break
-    return f"{number:.1f} {unit}" if number < 99.95 and unit != "kB" else f"{round(number):,} {unit}"
-
-
 def percent(share: float) -> str:
     """A share of 1 as a whole percentage; only what is all done says 100."""
     return f"{min(99, math.floor(share * 100 + 0.5)) if share < 1 else 100} %"
 
 
+def visible(text: str) -> str:
+    """A text of which what would turn its direction or hide in it is shown as `\\u202e`."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _cut(text: str, most: int) -> str:
+    return f"{text[:most]}…" if len(text) > most else text
+
+
 def name(text: Any) -> str:
-    """A name as text: what would turn its direction or hide in it is shown as `\\u202e`."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+    """A name as visible text: its first `LONGEST` characters."""
+    return visible(_cut(str(text), LONGEST))
+
+
+def fits(text: str) -> bool:
+    """Whether a name is short enough to go into an address."""
+    return len(text) <= MOST
+
+
+def key(text: str) -> str:
+    """A name by which a script finds its element again; of one that is too long none, and the script makes its own."""
+    return text if fits(text) else ""
 
 
 def step_name(path: str) -> str:
@@ -123,16 +123,21 @@ def step_name(path: str) -> str:
 
 
 def param(given: Any) -> str:
-    """A parameter's value in one line."""
+    """A parameter's value, or another long text, in one line: its first `MOST` characters and how many it has."""
+    said = _flat(given)
+    return visible(_cut(said, MOST)) + (f" ({count(len(said))} characters)" if len(said) > MOST else "")
+
+
+def _flat(given: Any) -> str:
     if isinstance(given, bool) or given is None:
         return {True: "true", False: "false", None: "null"}[given]
     if isinstance(given, (int, float)):
         return value(given)
     if isinstance(given, dict):
-        return ", ".join(f"{name(key)}: {param(one)}" for key, one in given.items())
+        return ", ".join(f"{key}: {_flat(one)}" for key, one in given.items())
     if isinstance(given, (list, tuple)):
-        return ", ".join(param(one) for one in given)
-    return name(given)
+        return ", ".join(_flat(one) for one in given)
+    return str(given)
 
 
 def cell(given: Any) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from runreel.state import RunState
+from runreel.codec import parse_time
+from runreel.state import RunState, rules
 from runreel.state.registers import Stamp, stamp
-from runreel_server.graph import Fold, Step, layout
+from runreel_server.graph import Fold, Step, Timing, critical_path, layout
 
 Json = dict[str, Any]
-
-_ABSENT: Final = {"state": "PENDING"}
 
 
 def in_order(state: RunState) -> list[tuple[str, str]]:
@@ -19,19 +18,19 @@ def in_order(state: RunState) -> list[tuple[str, str]]:
     return [(event, path) for _, event, path in sorted((*_place(state, path), path) for path in state.record.steps)]
 
 
-def graph(order: Iterable[tuple[str, str]], present: Json, shown: Json, folds: Collection[str]) -> Json:
+def graph(state: RunState, past: Mapping[str, str] | None, folds: Collection[str]) -> Json:
     """The layout of a run's steps: a pure function of them in stamp order.
 
     Args:
-        order: what `in_order` answers.
-        present: the steps as the newest view has them; they make the layout.
-        shown: the steps whose states are counted in the nodes; those that are not there (yet) are PENDING.
+        state: the newest, which makes the layout.
+        past: the states of the steps that are counted in the nodes, by path; those that are not there (yet) are
+            PENDING. None: as they are now.
         folds: `all`, `none`, or the ids of what is unfolded; nothing means `all`.
     """
-    steps = [
-        Step(path, tuple(present[path]["parents"]), (shown.get(path) or _ABSENT)["state"], event or None)
-        for event, path in order
-    ]
+    steps = []
+    for event, path in in_order(state):
+        now, parents = rules.standing(state.index, path, state.record.steps[path])
+        steps.append(Step(path, tuple(parents), now if past is None else past.get(path, "PENDING"), event or None))
     return layout(steps, _fold(folds))
 
 
@@ -52,3 +51,25 @@ def _place(state: RunState, path: str) -> tuple[Stamp, str]:
         return (2**63, "", 0), ""
     first = min((*declared, *started))
     return first, f"{first[1]}-{first[2]}" if first in declared else ""
+
+
+def critical(steps: Json, now: int) -> Json:
+    """The chain of steps that decides how long the run takes: `{"steps": [path, ...], "seconds": n}`.
+
+    Args:
+        steps: the steps of a view. One that ended counts with the time that it took; one that runs with what it took
+            and has left; one to come with what it took in earlier runs.
+        now: the moment of the view, in µs since 1970.
+    """
+    timings = [Timing(path, tuple(step["parents"]), _seconds(step, now)) for path, step in steps.items()]
+    chain = critical_path(timings)
+    lasting = {timing.path: timing.duration for timing in timings}
+    return {"steps": chain, "seconds": sum(lasting[path] for path in chain)}
+
+
+def _seconds(step: Json, now: int) -> float:
+    if step["started"] is None:
+        return step["expected"] or 0.0
+    begun = parse_time(step["started"])
+    end = step["finished"] or step["eta"]
+    return max(0, max(parse_time(end), begun) - begun if end else now - begun) / 1e6

@@ -5,19 +5,19 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
-
-import msgspec
 
 from runreel.codec import iso, parse_time
 from runreel.errors import NotReachable
 from runreel.settings import Settings
-from runreel_consumers.catalog.index import SORTS, Index
+from runreel_consumers.catalog.index import Index
+from runreel_consumers.catalog.listing import SORTS, STATES, Query, moment
 from runreel_consumers.store import Store
-from runreel_server.estimates.medians import Medians
+from runreel_server.estimates import Medians, pace, remaining
 from runreel_server.feed import LiveRuns
+from runreel_server.graph import Pace
 
 FRESH_SECONDS: Final = 3.0
 """How old the stored catalog may be in an answer; what runs is told by notifications, at once."""
@@ -25,27 +25,63 @@ FRESH_SECONDS: Final = 3.0
 MOST: Final = 500
 DEFAULT: Final = 50
 RECENT: Final = 24
-__all__ = ["DEFAULT", "MOST", "SORTS", "ListQuery", "Query"]
+__all__ = ["DEFAULT", "MOST", "SORTS", "STATES", "ListQuery", "Query", "asked", "limit", "since", "state"]
 
 _DAY: Final = 86_400_000_000
+_MANY: Final = frozenset({"state", "tag", "id"})
 
 Json = dict[str, Any]
 Jsons = list[Json]  # `list` is a method's name in the class below
 Ids = list[str]
 
 
-class Query(msgspec.Struct, frozen=True):
-    """Which runs: every filter that is given must hold; see `Index.list`."""
+def state(text: str) -> str:
+    """A state of a run.
 
-    workspace: str | None = None
-    experiment: str | None = None
-    pipeline: str | None = None
-    state: str | None = None
-    tag: tuple[str, ...] = ()
-    q: str | None = None
-    sort: str = "-started"
-    limit: int = DEFAULT
-    cursor: str | None = None
+    Raises:
+        ValueError: it is none.
+    """
+    if text not in STATES:
+        raise ValueError(f"give one of {', '.join(STATES)}")
+    return text
+
+
+def since(text: str) -> int:
+    """A moment, or how long ago; see `moment`."""
+    return moment(text, _now())
+
+
+def limit(text: str) -> int:
+    """How many runs a page may have.
+
+    Raises:
+        ValueError: it is no whole number, or too great.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+        raise ValueError(f"give a whole number from 1 to {MOST}")
+    return int(text)
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {"state": state, "since": since, "until": since, "limit": limit}
+
+
+def asked(given: Mapping[str, Sequence[str]]) -> Query:
+    """The query that the parameters of an address mean; what is empty is not there.
+
+    Raises:
+        ValueError: one is none; names it, its value and the way out.
+    """
+    found: Json = {}
+    for name in given.keys() & set(Query.__struct_fields__):
+        values = []
+        for text in filter(None, given[name]):
+            try:
+                values.append(_READ.get(name, str)(text))
+            except ValueError as error:
+                raise ValueError(f"{name}={text[:100]!r}: {error}") from None
+        if values:
+            found[name] = tuple(values) if name in _MANY else values[0]
+    return Query(**found)
 
 
 class ListQuery:
@@ -66,44 +102,54 @@ class ListQuery:
         self._told: dict[str, str] = {}
 
     def list(self, query: Query) -> Json:
-        """`{"runs": [summary], "next": cursor or None, "total": n, "today": {STATE: n}}`.
+        """`{"runs": [summary], "next": cursor or None, "total": n, "first": n, "today": {STATE: n}}`.
 
-        `total` counts all that the filters let through, `today` the runs that ended in the last 24 hours, the newest
-        500 of them. A summary has besides what the catalog keeps: `eta`, `median` (seconds), `failure`
-        (`{step, message, time}`) and `recent`, the pipeline's last runs, oldest first.
+        `total` counts all that the filters let through, `first` says which of these the first one here is, `today` how
+        many runs ended in the last 24 hours. A summary has besides what the catalog keeps: `eta`, `median` (seconds),
+        of each bar its step's `expected` seconds, `failure` (`{step, message, time}`) and `recent`, the pipeline's last
+        runs, oldest first.
 
         Raises:
             ValueError: the sort or the cursor is none.
         """
         index, now = self._index(), _now()
-        page = index.list(
-            now,
-            workspace=query.workspace,
-            experiment=query.experiment,
-            pipeline=query.pipeline,
-            state=query.state,
-            tags=query.tag,
-            q=query.q,
-            sort=query.sort,
-            limit=query.limit,
-            cursor=query.cursor,
-        )
+        page = index.list(now, query)
         pasts: dict[tuple[str, str], Jsons] = {}
         for one in page.runs:
             key = (one["workspace"], one["pipeline"])
             if key not in pasts:
-                pasts[key] = self._past(index, *key, now)
+                pasts[key] = index.past(*key, RECENT)
         return {
             "runs": [self._shown(one, pasts[one["workspace"], one["pipeline"]], now) for one in page.runs],
             "next": page.next,
             "total": page.total,
-            "today": self._today(index, now),
+            "first": page.first,
+            "today": index.ended(now - _DAY),
         }
+
+    def count(self) -> int:
+        """How many runs there are."""
+        return self._index().list(_now(), Query(limit=1)).total
 
     def experiments(self, workspace: str | None = None) -> Json:
         """`{"experiments": [{name, workspace, runs, recent: [{id, state, duration}]}]}`, the last active ones first."""
         found = self._index().experiments(workspace, recent=RECENT)
         return {"experiments": [one for one in found if one["name"]]}
+
+    def links(self, role: str, what: Collection[str], limit: int) -> Jsons:
+        """The runs that are linked to an id or a uri (`Index.links`): `[{run, pipeline, state, who}]`."""
+        index, now = self._index(), _now()
+        found = [(index.get(run, now), who) for run, who in index.links(role, what, limit)]
+        return [
+            {"run": one["id"], "pipeline": one["pipeline"], "state": one["state"], "who": who}
+            for one, who in found
+            if one is not None
+        ]
+
+    def before(self, workspace: str, pipeline: str, started: int, limit: int) -> Ids:
+        """The ids of a pipeline's runs that started before a moment, in µs since 1970, the newest first."""
+        query = Query(workspace=workspace, pipeline=pipeline, until=started, limit=limit)
+        return [one["id"] for one in self._index().list(_now(), query).runs]
 
     def ending(self, end: str) -> Ids:
         """The runs whose id ends so."""
@@ -113,7 +159,7 @@ class ListQuery:
         """The ids of all runs, the newest first."""
         index, cursor = self._index(), None
         while True:
-            page = index.list(_now(), limit=MOST, cursor=cursor)
+            page = index.list(_now(), Query(limit=MOST, cursor=cursor))
             yield from (one["id"] for one in page.runs)
             cursor = page.next
             if cursor is None:
@@ -131,33 +177,33 @@ class ListQuery:
                     if self._read < 0:
                         raise
                 self._read = time.monotonic()
+            for run in self._live.gone():
+                self._kept.drop(run)
+                self._told.pop(run, None)
             for one in self._live.all():
                 if self._told.get(one["id"]) != one["position"]:
                     self._kept.put(one)
                     self._told[one["id"]] = one["position"]
             return self._kept
 
-    def _past(self, index: Index, workspace: str, pipeline: str, now: int) -> Jsons:
-        page = index.list(now, workspace=workspace, pipeline=pipeline, limit=RECENT)
-        return [{"id": one["id"], "state": one["state"], "duration": _duration(one)} for one in reversed(page.runs)]
-
-    def _today(self, index: Index, now: int) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for one in index.list(now, sort="-finished", limit=MOST).runs:
-            if one["finished"] is None or now - parse_time(one["finished"]) > _DAY:
-                break
-            counts[one["state"]] = counts.get(one["state"], 0) + 1
-        return counts
-
     def _shown(self, one: Json, past: Jsons, now: int) -> Json:
-        median = self._medians.of(one).get("run")
+        medians = self._medians.of(one)
+        median, expected = medians.get("run"), medians.get("steps", {})
         eta = None
-        if one["finished"] is None and one["started"] is not None and median is not None:
-            end = parse_time(one["started"]) + round(median * 1e6)
-            eta = iso(end) if end > now else None
+        if one["finished"] is None and one["started"] is not None:
+            if median is not None:
+                end = parse_time(one["started"]) + round(median * 1e6)
+                eta = iso(end) if end > now else None
+            elif one["steps"]["total"] <= len(one["bars"]):  # the first run of its pipeline: its steps' progress tells
+                eta = remaining({bar["step"]: _pace(bar) for bar in one["bars"]}, {}, now)
         failing = one.get("failing")
         failure = failing and {"step": failing["step"], "message": failing["line"], "time": one["finished"]}
-        return {**one, "eta": eta, "median": median, "failure": failure, "recent": past}
+        bars = [{**bar, "expected": expected.get(bar["step"])} for bar in one["bars"]]
+        return {**one, "eta": eta, "median": median, "bars": bars, "failure": failure, "recent": past}
+
+
+def _pace(bar: Json) -> Pace:
+    return pace(bar["step"], {"progress": None, "parents": (), **bar})
 
 
 def _opened(store: Store, settings: Settings) -> Index:
@@ -170,9 +216,3 @@ def _opened(store: Store, settings: Settings) -> Index:
 
 def _now() -> int:
     return time.time_ns() // 1000
-
-
-def _duration(one: Json) -> float | None:
-    if one["started"] is None or one["finished"] is None:
-        return None
-    return (parse_time(one["finished"]) - parse_time(one["started"])) / 1e6

@@ -12,7 +12,7 @@ from runreel import ids
 from runreel.codec import parse_time
 from runreel.state import RUN
 from runreel_consumers.archive.points import Key
-from runreel_server.charts import Axis, series_json
+from runreel_server.charts import View
 from runreel_server.feed import Feed, LiveRun
 from runreel_server.feed.series import Series
 
@@ -20,16 +20,6 @@ WIDEST: Final = 20_000
 _KEY: Final = re.compile(r"(?P<path>[^#:]*)(#(?P<attempt>[1-9][0-9]*))?:(?P<name>.+)", re.DOTALL)
 
 Json = dict[str, Any]
-
-
-class View(msgspec.Struct, frozen=True):
-    """What of a series is wanted: the axis, its edges, pixels, and the moment after which nothing is there (µs)."""
-
-    x: Axis = "at"
-    start: float | None = None
-    stop: float | None = None
-    width: int = 800
-    until: int | None = None
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -83,19 +73,15 @@ class SeriesQuery:
 
     def _of(self, live: LiveRun, wanted: Sequence[tuple[str, Named]], view: View) -> Json:
         places = {key: self._place(live, named) for key, named in wanted}
-        cache = self._feed.series(live.run).get(place for place in places.values() if place is not None)
         with live.lock:
             started = (live.state.view_part(RUN) or {}).get("started")
         origin = None if started is None else parse_time(started)
-        answer: Json = {}
-        for key, place in places.items():
-            series = Series() if place is None else cache[place]
-            with series.lock:
-                columns = series_json(
-                    series.tiles, view.x, view.start, view.stop, view.width, until=view.until, origin=origin
-                )
-                answer[key] = {**columns, "origin": origin, "repeats": series.tiles.indices_repeat()}
-        return answer
+        cache = self._feed.series(live.run)
+        found = cache.answers([place for place in places.values() if place is not None], view, origin)
+        return {
+            key: {**(Series().answer(view, origin) if place is None else found[place]), "origin": origin}
+            for key, place in places.items()
+        }
 
     def _place(self, live: LiveRun, named: Named) -> Key | None:
         """Where a series is stored; None where its step or attempt is not there (yet)."""

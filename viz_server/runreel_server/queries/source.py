@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runreel.errors import NotFound
+from runreel.errors import NotFound, NotReachable
+from runreel_server.charts import View
 from runreel_server.feed import LiveRun
 from runreel_server.queries.artifacts import ArtifactQuery
-from runreel_server.queries.graphs import graph, in_order
-from runreel_server.queries.lines import LineQuery, Wanted
-from runreel_server.queries.lists import ListQuery, Query
+from runreel_server.queries.graphs import critical, graph
+from runreel_server.queries.lines import LineQuery
+from runreel_server.queries.lists import ListQuery, asked
 from runreel_server.queries.moments import Moments
 from runreel_server.queries.names import SHORTEST, Names, whole
-from runreel_server.queries.series import SeriesQuery, View
+from runreel_server.queries.plays import PlayQuery
+from runreel_server.queries.series import SeriesQuery
 from runreel_server.queries.strips import StripQuery
 from runreel_server.queries.tails import Tails
 
@@ -43,8 +46,9 @@ class Source:
         self.names = Names(self.lists.ending, services.reader.find)
         self.series_ = SeriesQuery(services.feed)
         self.lines_ = LineQuery(services.reader, self.tails)
-        self.strips = StripQuery(self.moments)
-        self.artifacts = ArtifactQuery(services.store, services.feed.live, self.lists.newest)
+        self.strips = StripQuery(self.moments, self.lines_)
+        self.plays = PlayQuery(self.moments)
+        self.artifacts = ArtifactQuery(services.store, services.feed.live, self.lists, self.moments)
 
     # -- runs
 
@@ -62,19 +66,32 @@ class Source:
         live = self.live(run)
         return self.moments.now(live) if at is None else self.moments.at(live, at)
 
-    def delta(self, run: str, start: int, end: int) -> Json:
-        """The merge patch (RFC 7396) that turns the state at `start` into that at `end`, both in µs since 1970."""
+    def here(self, run: str) -> tuple[Json, str]:
+        """The folded state now, not to be changed by who gets it, and its position: the stream goes on from there."""
+        return self.moments.here(self.live(run))
+
+    def state_text(self, run: str, at: int | None = None) -> bytes:
+        """The same as JSON."""
+        live = self.live(run)
+        return self.moments.now_text(live) if at is None else self.moments.text(live, at)
+
+    def delta_text(self, run: str, start: int, end: int) -> bytes:
+        """The merge patch (RFC 7396) that turns the state at `start` into that at `end`, both in µs since 1970, as
+        JSON."""
         return self.moments.delta(self.live(run), start, end)
 
     def graph(self, run: str, at: int | None = None, fold: str | Collection[str] | None = None) -> Json:
         """The laid-out graph, by the newest layout: `at` only says of when the states are."""
         live = self.live(run)
-        past = None if at is None else self.moments.at(live, at)["steps"]
-        folds = (fold,) if isinstance(fold, str) else fold or ()
+        past = None if at is None else self.moments.states(live, at)
         with live.lock:
-            present = {path: live.state.view_part(("step", path)) or {} for path in live.state.record.steps}
-            order = in_order(live.state)
-        return graph(order, present, past or present, folds)
+            return graph(live.state, past, (fold,) if isinstance(fold, str) else fold or ())
+
+    def critical(self, run: str, at: int | None = None) -> Json:
+        """The critical path, now or at the moment `at`; see `graphs.critical`."""
+        live = self.live(run)
+        state = self.moments.now(live) if at is None else self.moments.at(live, at)
+        return critical(state["steps"], time.time_ns() // 1000 if at is None else at)
 
     # -- streams
 
@@ -83,28 +100,11 @@ class Source:
         lives = {live.run: live for live in map(self.live, runs)}
         return self.series_.slices(list(lives.values()), keys, view)
 
-    def lines(self, run: str, wanted: Wanted) -> Json:
-        """Lines of the log; see `LineQuery.slice`."""
-        return self.lines_.slice(self.live(run), wanted)
-
     # -- lists
 
-    def summaries(self, query: Mapping[str, str]) -> Json:
-        """The list of runs, by the parameters of its address; see `ListQuery.list`.
-
-        The first page of what is RUNNING begins with what has stalled: who looks for one looks for the other.
-        """
-        given: dict[str, Any] = {key: value for key, value in query.items() if value}
-        if "tag" in given:
-            given["tag"] = (given["tag"],)
-        if "limit" in given:
-            given["limit"] = int(given["limit"])
-        found = self.lists.list(Query(**given))
-        if given.get("state") == "RUNNING" and "cursor" not in given:
-            stalled = self.lists.list(Query(**{**given, "state": "STALLED"}))
-            found["runs"] = stalled["runs"] + found["runs"]
-            found["total"] += stalled["total"]
-        return found
+    def summaries(self, query: Mapping[str, Sequence[str]]) -> Json:
+        """The list of runs, by the parameters of its address; see `ListQuery.list`."""
+        return self.lists.list(asked(query))
 
     def experiments(self) -> Json:
         """The experiments; see `ListQuery.experiments`."""
@@ -112,14 +112,20 @@ class Source:
 
     # -- artifacts, health
 
-    def artifact(self, artifact: str) -> Json:
-        """An artifact; see `ArtifactQuery.get`."""
-        return self.artifacts.get(artifact)
+    def artifact(self, artifact: str, at: int | None = None) -> Json:
+        """An artifact, now or at the moment `at`; see `ArtifactQuery.get`."""
+        return self.artifacts.get(artifact, at)
 
-    def preview(self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False) -> Json:
+    def preview(
+        self, artifact: str, row: int = 0, rows: int = 100, profile: bool = False, at: int | None = None
+    ) -> Json:
         """What a viewer shows of an artifact; see `ArtifactQuery.preview`."""
-        return self.artifacts.preview(artifact, row, rows, profile=profile)
+        return self.artifacts.preview(artifact, row, rows, profile=profile, at=at)
 
     def health(self) -> Json:
         """How the parts are; see `Health.told`."""
-        return self._health.told()
+        try:
+            runs = self.lists.count()
+        except NotReachable:
+            runs = None
+        return self._health.told(runs)

@@ -1,83 +1,65 @@
-"""A run as it was: all its events by their times, and the fold that moves along them."""
+"""A run as it was: all its events by their times, and the folds that move along them."""
 
 from __future__ import annotations
 
+import itertools
 import threading
+from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from runreel import events as ev
-from runreel.codec import encode_data, payload
-from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.state import RUN, Offset, Part, RunState, Tally, corrected, offsets_of
 from runreel.state.intervals import Intervals, add
+from runreel.state.sums import Broken, Sum, summed
+from runreel_server.queries.cursors import Cursor, Cursors, Entry
+from runreel_server.queries.fragments import Fragments
+from runreel_server.queries.spill import Spill
 from runreel_server.queries.tails import Heard
 
-MOST_BYTES: Final = 48 << 20
-"""A run whose events are larger than this is read anew for each moment, so that memory stays bounded."""
+MOST_BYTES: Final = 256 << 20
+"""A run whose story takes more memory than this is read anew for each moment, so that memory stays bounded."""
 
+MOST_DATA: Final = 16 << 20
+"""Bytes of its streams' data that are held in memory; what is more lies in a file."""
+
+MOST_WAITING: Final = 50_000
+"""How many events of the tail wait for somebody to ask."""
 
 _OVERHEAD: Final = 1_000  # bytes of an entry beside its data, and of its part in the folds
-_CURSORS: Final = 2
 
-
-class _Times(msgspec.Struct):
-    time: list[int] = []
-
-
-_times = msgspec.json.Decoder(_Times)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """An event in its place: `time` and `since` (of its first row) by the broker's clock, in µs."""
-
-    time: int
-    since: int
-    event: Event
-    received: int | None
-
-
-class Cursor:
-    """A fold that has taken in the first `index` entries."""
-
-    def __init__(self, run: str, offsets: dict[str, Offset]) -> None:
-        self.index = 0
-        self.state = RunState(run, offsets=offsets)
-        self.tally = Tally(run)
-
-    def forward(self, entries: list[Entry], index: int) -> None:
-        """Take in the entries up to `index`, which is not before the present one."""
-        for entry in entries[self.index : index]:
-            self.take(entry)
-        self.index = index
-
-    def take(self, entry: Entry) -> Iterable[Part]:
-        """Take in one entry; answers the parts of the view that it may have changed."""
-        touched = self.state.apply(entry.event, entry.time if entry.received is None else entry.received)
-        if entry.event.type in ev.STREAMS:
-            return (*touched, *self.tally.apply(entry.event))
-        return touched
+_time = attrgetter("time")
+_versions = itertools.count()
 
 
 class Then(NamedTuple):
-    """A run at a moment: its fold, the cursor that made it, and the events of streams that were cut."""
+    """A run at a moment: its fold, the cursor that made it, and the events of streams that end later, with what their
+    rows up to then add."""
 
     state: RunState
     tally: Tally
     cursor: Cursor
-    cut: list[Event]
+    cut: list[tuple[Event, Sum]]
+
+    def cut_parts(self) -> set[Part]:
+        """The parts of the view in which the events that end later show."""
+        parts: set[Part] = set()
+        for event, _ in self.cut:
+            path = event.subject or ""
+            parts |= {("step", path) if path else RUN, ("series", path)}
+        return parts
 
 
 class Story:
     """The events of one run in the order of their times. Grows by `hear`. Safe for threads: hold `lock` while using
-    what `at` and `both` answer, and `entries`.
+    anything but `hear`.
 
     Args:
         run: the run's id.
@@ -86,160 +68,197 @@ class Story:
     def __init__(self, run: str) -> None:
         self.run = run
         self.lock = threading.RLock()
-        self.size = 0
-        """Bytes of data."""
-        self.version = 0
-        """Counts what changed it."""
-        self.offsets: dict[str, Offset] = {}
+        self.loaded = False
+        """Whether it has all events that were said before `hear` was to be told of those after."""
+        self.large = False
+        """Whether they are too many to be kept: then it has none."""
+        self.version = next(_versions)
+        """Another number whenever something has changed it; no two stories have the same."""
+        self._waiting: deque[Heard] = deque()
+        self._clear()
+
+    def _clear(self) -> None:
         self.entries: list[Entry] = []
-        self._keys: list[int] = []
-        self._waiting: deque[Event] = deque()
+        self.fragments = Fragments()
+        """Its parts at moments that were looked at."""
+        self.offsets: dict[str, Offset] = {}
+        self._size = self._streamed = 0
+        self._since = array("q")
         self._seen: dict[str, Intervals] = {}
         self._beats: set[str] = set()
-        self._since: npt.NDArray[np.int64] | None = None
-        self._cursors: list[Cursor] = []
-        self._teller = Cursor(run, self.offsets)
-        self._touched: list[tuple[Part, ...]] = []  # of each entry that the teller has taken in
+        self._spill: Spill | None = None
+        self._cursors = Cursors(self.run, self.offsets, self._seen)
 
-    def load(self, heard: Iterable[Heard]) -> bool:
-        """Take in many events, in any order; answers whether it did: none where they are larger than `MOST_BYTES`."""
-        with self.lock:
-            new: list[Heard] = []
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        return self._size + len(self.entries) * _OVERHEAD + self.fragments.size
+
+    def load(self, heard: Iterable[Heard]) -> None:
+        """Take in the events that were said before, in any order; anew where it has some already."""
+        self._clear()
+        take, add = self._taken, self.entries.append
+        try:
             for event, received in heard:
                 if self._new(event):
-                    new.append((event, received))
-                    self.size += len(event.data)
-                    if self.size > MOST_BYTES:
-                        return False
-            whole = [(entry.event, entry.received) for entry in self.entries] + new
-            self.offsets = offsets_of(event for event, _ in whole)
-            self.entries = sorted((self._entry(*one) for one in whole), key=lambda entry: entry.time)
-            self._keys = [entry.time for entry in self.entries]
-            self._restart()
-            return True
+                    add(take(event, received))
+                    if self._size + len(self.entries) * _OVERHEAD > MOST_BYTES:
+                        return self.let_go()
+        except OSError:  # the disk is full
+            return self.let_go()
+        self._order()
+        self.loaded = True
+        return None
 
-    def hear(self, event: Event) -> None:
-        """Note an event of the tail; takes its place when the story is next asked. Never waits."""
-        self.size += len(event.data)
-        self._waiting.append(event)
+    def let_go(self) -> None:
+        """Forget all that it has, because it is too much."""
+        self._clear()
+        self._waiting.clear()
+        self.loaded = self.large = True
+
+    def hear(self, event: Event, received: int | None) -> None:
+        """Note an event of the tail, and when the broker received it; it takes its place when the story is next asked.
+        Never waits."""
+        if self.loaded and len(self._waiting) >= MOST_WAITING:  # nobody asks: who does next loads all anew
+            self._waiting.clear()
+            self.loaded = False
+        self._waiting.append((event, received))
 
     def settle(self) -> None:
         """Put in place what was heard."""
-        with self.lock:
-            while self._waiting:
-                self._place(self._waiting.popleft())
+        end = least = len(self.entries)
+        moved = False
+        while self._waiting:
+            event, received = self._waiting.popleft()
+            if event.run != self.run or not self._new(event):
+                continue
+            entry = self._corrected(self._taken(event, received))
+            index = bisect_right(self.entries, entry.time, key=_time)
+            least = min(least, index)
+            self.entries.insert(index, entry)
+            self._since.insert(index, entry.since)
+            self.version = next(_versions)
+            moved = moved or event.type == ev.SESSION_OFFSET
+        if moved:  # its session's times move: rare, so all is put in order again
+            self._order()
+        elif least < end:
+            self._cursors.forget(least)
+            self.fragments.forget(least)
 
-    def _place(self, event: Event) -> None:
-        if event.run != self.run or not self._new(event):
-            return
-        entry = self._entry(event, None)
-        index = bisect_right(self._keys, entry.time)
-        self.entries.insert(index, entry)
-        if event.type == ev.SESSION_OFFSET:  # its session's times move: rare, so all is put in order again
-            self.load(())
-            return
-        self._keys.insert(index, entry.time)
-        self.version += 1
-        self._since = None
-        self._cursors = [cursor for cursor in self._cursors if cursor.index <= index]
-        if index < self._teller.index:
-            del self._touched[index:]
-            self._teller = Cursor(self.run, self.offsets)
+    def _order(self) -> None:
+        self.offsets = offsets_of(entry.event for entry in self.entries if entry.event.type == ev.SESSION_OFFSET)
+        if self.offsets:
+            self.entries = list(map(self._corrected, self.entries))
+        self.entries.sort(key=_time)
+        self._since = array("q", (entry.since for entry in self.entries))
+        self._cursors, self.fragments = Cursors(self.run, self.offsets, self._seen), Fragments()
+        self.version = next(_versions)
 
     def _new(self, event: Event) -> bool:
         if event.session is None:
             return False
         if event.seq is not None:
-            return add(self._seen.setdefault(event.session, []), event.seq)
+            seen = self._seen.get(event.session)
+            return add(self._seen.setdefault(event.session, []) if seen is None else seen, event.seq)
         if event.id in self._beats:
             return False
         self._beats.add(event.id)
         return True
 
-    def _entry(self, event: Event, received: int | None) -> Entry:
-        time = corrected(self.offsets, event.session or "", event.time)
-        since = time
+    def _taken(self, event: Event, received: int | None) -> Entry:
+        """The entry of an event, with its times by its session's clock."""
+        adds = place = None
+        since = event.time
         if event.type in ev.STREAMS:
-            first = min(row_times(event), default=event.time)
-            since = min(time, corrected(self.offsets, event.session or "", first))
-        return Entry(time, since, event, received)
+            adds = summed(event)
+            if adds is not None and not isinstance(adds, Broken) and adds.since < since:
+                since = adds.since
+            self._streamed += len(event.data)
+            if self._streamed > MOST_DATA:
+                self._spill = self._spill or Spill()
+                place = self._spill.put(event.data)
+                event = msgspec.structs.replace(event, data=b"")
+        self._size += len(event.data)
+        return Entry(event.time, since, event, received, adds, place)
 
-    def _restart(self) -> None:
-        self.version += 1
-        self._since = None
-        self._cursors = []
-        self._teller = Cursor(self.run, self.offsets)
-        self._touched = []
-
-    @property
-    def weight(self) -> int:
-        """About how many bytes it takes in memory."""
-        return self.size + len(self.entries) * _OVERHEAD if self.entries else 0
+    def _corrected(self, entry: Entry) -> Entry:
+        """An entry with its times by the broker's clock."""
+        session, adds = entry.event.session or "", entry.adds
+        time = corrected(self.offsets, session, entry.event.time)
+        since = time
+        if adds is not None and not isinstance(adds, Broken):
+            since = min(time, corrected(self.offsets, session, adds.since))
+        if (time, since) == (entry.time, entry.since):
+            return entry
+        return msgspec.structs.replace(entry, time=time, since=since)
 
     def upto(self, until: int) -> int:
-        """How many entries have their time at `until` or before."""
-        return bisect_right(self._keys, until)
+        """How many events were said up to `until`."""
+        return bisect_right(self.entries, until, key=_time)
+
+    def streams(self, start: int, end: int) -> Iterator[tuple[Event, int]]:
+        """The points and lines that may have rows after `start` and up to `end`, and what to add to the times of each
+        for the broker's clock, in µs."""
+        index = self.upto(start)
+        for number in np.flatnonzero(np.frombuffer(self._since, np.int64)[index:] <= end).tolist():
+            entry = self.entries[index + number]
+            if entry.event.type in (ev.METRICS, ev.LOGS):
+                offset = self.offsets.get(entry.event.session or "")
+                yield _whole(entry, self._spill), 0 if offset is None else offset.micros
 
     def at(self, until: int) -> Then:
         """The fold of what was at `until`: valid until the next call."""
         self.settle()
         return self._then(until, None)
 
+    def toward(self, until: int) -> bool:
+        """Do a part of the work that the fold at `until` takes; answers whether there is more of it."""
+        self.settle()
+        return self._cursors.toward(self.entries, self.upto(until))
+
     def both(self, early: int, late: int) -> tuple[Then, Then, set[Part]]:
-        """The folds at two moments, and the parts of the view in which they may differ."""
+        """The folds at two moments, and the parts of the view that events between them touch."""
         self.settle()
         first = self._then(early, None)
         second = self._then(late, first.cursor)
-        parts = {part for touched in self._told(second.cursor.index)[first.cursor.index :] for part in touched}
-        for then in (first, second):
-            for event in then.cut:
-                parts |= (
-                    {("step", event.subject), ("series", event.subject)} if event.subject else {RUN, ("series", "")}
-                )
-        for session in first.state.stalled(early) ^ second.state.stalled(late):
-            parts.update(second.state.touched_by(session))
-        return first, second, parts | {RUN}
+        touched = second.cursor.touched.items()
+        parts = {part for part, last in touched if last >= first.cursor.index}
+        return first, second, parts | first.cut_parts() | second.cut_parts()
 
     def _then(self, until: int, busy: Cursor | None) -> Then:
-        cursor = self._cursor(self.upto(until), busy)
-        cut = list(self.straddling(until, cursor.index))
+        index = self.upto(until)
+        cursor = self._cursors.at(self.entries, index, busy)
+        cut = list(self._straddling(until, index))
         tally = cursor.tally
         if cut:  # events that end later count with their rows that do not
             tally = tally.copy()
-            for event in cut:
-                tally.apply(event)
+            for event, adds in cut:
+                tally.take(event, adds)
         return Then(cursor.state, tally, cursor, cut)
 
-    def _cursor(self, index: int, busy: Cursor | None) -> Cursor:
-        """A cursor at `index`: the nearest one before it goes on, or a new one takes the place of the last."""
-        free = [cursor for cursor in self._cursors if cursor is not busy]
-        found = max((one for one in free if one.index <= index), key=lambda one: one.index, default=None)
-        if found is None:
-            if len(self._cursors) == _CURSORS:
-                self._cursors.remove(max(free, key=lambda one: one.index))
-            found = Cursor(self.run, self.offsets)
-            self._cursors.append(found)
-        found.forward(self.entries, index)
-        return found
+    def _straddling(self, until: int, index: int) -> Iterator[tuple[Event, Sum]]:
+        """The events of streams from `index` on that have rows up to `until`, with what those rows add."""
+        if index == len(self.entries):
+            return
+        for number in np.flatnonzero(np.frombuffer(self._since, np.int64)[index:] <= until).tolist():
+            entry = self.entries[index + number]
+            offset = self.offsets.get(entry.event.session or "")
+            adds = summed(_whole(entry, self._spill), until - (0 if offset is None else offset.micros))
+            if adds is not None:
+                yield entry.event, adds
 
-    def _told(self, index: int) -> list[tuple[Part, ...]]:
-        """What each of the first `index` entries has touched."""
-        self._teller.forward(self.entries, max(self._teller.index, min(len(self._touched), index)))
-        for entry in self.entries[len(self._touched) : index]:
-            self._touched.append(tuple(self._teller.take(entry)))
-            self._teller.index += 1
-        return self._touched[:index]
+    def events(self, types: frozenset[str], *, data: bool = True) -> Iterator[Event]:
+        """The events of these types in the order of their times, as of now: to be gone through without the lock. Where
+        `data` is not asked for, some are without."""
+        found = [entry for entry in self.entries if entry.event.type in types]
+        spill = self._spill
+        return (_whole(entry, spill) if data else entry.event for entry in found)
 
-    def straddling(self, until: int, index: int) -> Iterator[Event]:
-        """The events of streams from `index` on that have rows up to `until`, with those rows only."""
-        if self._since is None:
-            self._since = np.array([entry.since for entry in self.entries], np.int64)
-        for number in np.flatnonzero(self._since[index:] <= until).tolist():
-            event = self.entries[index + number].event
-            offset = self.offsets.get(event.session or "")
-            cut = until_row(event, until - (0 if offset is None else offset.micros))
-            if cut is not None:
-                yield cut
+
+def _whole(entry: Entry, spill: Spill | None) -> Event:
+    if entry.place is None or spill is None:
+        return entry.event
+    return msgspec.structs.replace(entry.event, data=spill.get(entry.place))
 
 
 def passed(run: str, heard: Iterable[Heard], offsets: dict[str, Offset], until: int) -> tuple[RunState, Tally]:
@@ -251,39 +270,13 @@ def passed(run: str, heard: Iterable[Heard], offsets: dict[str, Offset], until: 
         offsets: the clock offsets that the whole of it tells.
         until: the moment.
     """
-    state, tally = RunState(run, offsets=offsets), Tally(run, until=until, offsets=offsets)
+    known: dict[str, Intervals] = {}
+    state, tally = RunState(run, offsets=offsets, known=known), Tally(run, until=until, offsets=offsets)
     for event, received in heard:
+        if event.session is not None and event.seq is not None:
+            add(known.setdefault(event.session, []), event.seq)
         when = corrected(offsets, event.session or "", event.time)
         if when <= until:
             state.apply(event, when if received is None else received)
         tally.apply(event)
     return state, tally
-
-
-def row_times(event: Event) -> list[int]:
-    """The times of a stream's rows as said; none where its data cannot be read."""
-    try:
-        return _times.decode(event.data).time
-    except msgspec.DecodeError:
-        return []
-
-
-def until_row(event: Event, limit: int) -> Event | None:
-    """An event of columns with its rows up to `limit` (µs, by its session's clock) alone; None where it has none."""
-    try:
-        data: Any = payload(event)
-    except CodecError:
-        return None
-    kept = [row for row, when in enumerate(data.time) if when <= limit]
-    if not kept:
-        return None
-    names = {ev.METRICS: ("time", "value", "at"), ev.LOGS: ("time", "level", "text")}.get(event.type, ("time", "done"))
-    columns = {name: getattr(data, name) for name in names}
-    if any(column is not None and len(column) != len(data.time) for column in columns.values()):
-        return None  # no data of the contract; the fold counts it as a problem where it is whole
-    changed: dict[str, Any] = {
-        name: None if column is None else [column[row] for row in kept] for name, column in columns.items()
-    }
-    if isinstance(data, ev.Logs) and kept[-1] != len(data.time) - 1:
-        changed["more"] = False
-    return msgspec.structs.replace(event, data=encode_data(msgspec.structs.replace(data, **changed)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -13,10 +15,13 @@ from runreel import events as ev
 from runreel.codec import iso, parse_time, payload
 from runreel.errors import CodecError
 from runreel.events import Event
-from runreel.state import Offsets, corrected
-from runreel.state.tally import ERRORS
+from runreel.state import RUN, Offsets, corrected
+from runreel.state.sums import ERRORS
+from runreel_consumers.archive.lines import Span
+from runreel_consumers.archive.matching import Match
 from runreel_server.charts import density
 from runreel_server.feed import LiveRun
+from runreel_server.queries.lines import LineQuery, Wanted
 from runreel_server.queries.moments import Moments
 
 Of = Literal["events", "lines", "errors"]
@@ -28,16 +33,17 @@ MOST_LANES: Final = 100
 MOST_MARKS: Final = 1_000
 WIDEST: Final = 10_000
 _TEXT: Final = 200
+_ECHO: Final = 1_000_000  # µs within which an exception has passed through all steps around it
 
 _ALL: Final = frozenset(ev.DATA) - {ev.HEARTBEAT}
-_TYPES: Final[dict[Kind, frozenset[str]]] = {
-    "error": frozenset({ev.LOGS, ev.STEP_FINISHED}),
-    "artifact": frozenset({ev.ARTIFACT}),
-    "state": frozenset({ev.RUN_STARTED, ev.RUN_FINISHED, ev.STEP_STARTED, ev.STEP_FINISHED}),
-    "gap": _ALL,
-}
+_MARKED: Final = frozenset({ev.RUN_STARTED, ev.RUN_FINISHED, ev.STEP_STARTED, ev.STEP_FINISHED, ev.ARTIFACT})
+_ERRORS: Final = Wanted(match=Match(ERRORS))
+
+MOST_KEPT: Final = 500_000
+"""Times of one run that are kept; 30 bytes each."""
 
 Json = dict[str, Any]
+Rows = tuple[np.ndarray[Any, np.dtype[np.int64]], list[str]]
 
 
 class Mark(msgspec.Struct, frozen=True, order=True):
@@ -67,10 +73,12 @@ class StripQuery:
 
     Args:
         moments: have the runs' events.
+        lines: find error lines without a look at the others.
     """
 
-    def __init__(self, moments: Moments) -> None:
-        self._moments = moments
+    def __init__(self, moments: Moments, lines: LineQuery) -> None:
+        self._moments, self._log = moments, lines
+        self._known: WeakKeyDictionary[LiveRun, dict[Of, tuple[tuple[str, int], Rows]]] = WeakKeyDictionary()
 
     def density(
         self, live: LiveRun, of: Of, width: int, steps: Sequence[str], group: int | None, span: tuple[int, int] | None
@@ -99,11 +107,26 @@ class StripQuery:
         total = density(times, *span, width).tolist()
         return {"from": iso(span[0]), "to": iso(span[1]), "width": width, "total": total, "lanes": lanes}
 
-    def _rows(self, live: LiveRun, of: Of) -> tuple[Any, list[str]]:
+    def _rows(self, live: LiveRun, of: Of) -> Rows:
+        """The times, and the paths of the steps, of all that is counted: kept until more comes, because a page asks for
+        their counts at each moment that it shows."""
+        with live.lock:
+            mark = live.at, live.state.record.events
+            known = self._known.get(live, {}).get(of)
+        if known is not None and known[0] == mark:
+            return known[1]
+        rows = self._read(live, of)
+        if len(rows[1]) <= MOST_KEPT:
+            with live.lock:
+                self._known.setdefault(live, {})[of] = mark, rows
+        return rows
+
+    def _read(self, live: LiveRun, of: Of) -> Rows:
         offsets = live.state.record.offsets
         times: list[int] = []
         paths: list[str] = []
-        for event in self._moments.events(live, _ALL if of == "events" else frozenset({ev.LOGS})):
+        types = _ALL if of == "events" else frozenset({ev.LOGS})
+        for event in self._moments.events(live, types, data=of != "events"):
             if of == "events":
                 rows = [corrected(offsets, event.session or "", event.time)]
             else:
@@ -112,55 +135,106 @@ class StripQuery:
             paths += [event.subject or ""] * len(rows)
         return np.array(times, np.int64), paths
 
-    def marks(
-        self, live: LiveRun, kinds: Iterable[Kind], after: int | None, before: int | None, limit: int
-    ) -> list[Json]:
-        """The moments of interest, nearest first: after a moment (µs), before one, or from the run's start."""
-        wanted = frozenset(kinds)
-        types = frozenset[str]().union(*(_TYPES[kind] for kind in wanted))
-        found = sorted(set(self._marks(live, wanted, types)))
+    def marks(self, live: LiveRun, kinds: Iterable[Kind], after: int | None, before: int | None, limit: int) -> Json:
+        """`{marks, counts}`: the moments of interest, nearest first, and how many of each kind the run has.
+
+        They begin after a moment (µs), before one, or with the run's start.
+        """
+        wanted, structure = frozenset(kinds), self._marks(live)
+        said = {mark for mark in structure if mark.kind in wanted}
+        if "error" in wanted:
+            said.update(self._error_lines(live, after, before, limit))
+        if "gap" in wanted:
+            said.update(self._gaps(live))
+        found = sorted(said)
         if after is not None:
             found = [mark for mark in found if mark.time > after]
         if before is not None:
             found = [mark for mark in found if mark.time < before]
         if before is not None and after is None:
             found.reverse()
-        return [mark.said() for mark in found[:limit]]
+        return {"marks": [mark.said() for mark in found[:limit]], "counts": self._counts(live, structure)}
 
-    def _marks(self, live: LiveRun, kinds: frozenset[Kind], types: frozenset[str]) -> Iterator[Mark]:
-        offsets = live.state.record.offsets
-        times: dict[str, dict[int, int]] = {}
-        for event in self._moments.events(live, types):
-            if "gap" in kinds and event.seq is not None:
-                when = corrected(offsets, event.session or "", event.time)
-                times.setdefault(event.session or "", {})[event.seq] = when
-            for mark in _marks_of(event, offsets):
-                if mark.kind in kinds:
-                    yield mark
-        if "gap" in kinds:
+    def _counts(self, live: LiveRun, structure: Iterable[Mark]) -> dict[Kind, int]:
+        """How many there are of each kind; no line is read for it."""
+        counted = Counter[Kind](mark.kind for mark in structure)
+        with live.lock:
+            counted["error"] += live.tally.level_count(ERRORS)
+            counted["gap"] = len((live.state.view_part(RUN) or {}).get("missing", ()))
+        return {kind: counted[kind] for kind in KINDS}
+
+    def _marks(self, live: LiveRun) -> set[Mark]:
+        """Those that the run's structure tells."""
+        found: set[Mark] = set()
+        for event in self._moments.events(live, _MARKED):
             with live.lock:
-                view = live.state.view()
-            for gap in view["missing"]:
-                known = times.get(gap["session"], {})
-                near = known.get(gap["to"] + 1) or known.get(gap["from"] - 1) or parse_time(view["started"] or iso(0))
-                step = view["sessions"][gap["session"]]["step"] or ""
-                yield Mark(near, "gap", step, f"events {gap['from']} to {gap['to']} of session {gap['session']}")
+                offsets = live.state.record.offsets
+                ended = event.type == ev.STEP_FINISHED
+                told = ended and live.tally.lines(event.subject or "", event.execution, offsets)["error"]
+            found.update(_marks_of(event, offsets, told or ""))
+        return _once(found)
+
+    def _error_lines(self, live: LiveRun, after: int | None, before: int | None, limit: int) -> Iterator[Mark]:
+        """The error lines nearest to where the marks begin; of the others no text is read."""
+        if after is None and before is not None:
+            span = Span(until=before - 1, limit=limit, width=_TEXT)
+        else:
+            span = Span(since=0 if after is None else after + 1, limit=limit, width=_TEXT)
+        found = (
+            line for lines in self._log.slices(live, span, _ERRORS) for line in (lines[::-1] if span.back else lines)
+        )
+        for line in islice(found, limit):
+            yield Mark(line.time, "error", line.subject or "", line.text[:_TEXT])
+
+    def _gaps(self, live: LiveRun) -> Iterator[Mark]:
+        """What is missing, at the moment of what its session said next to it."""
+        with live.lock:
+            run = live.state.view_part(RUN) or {}
+            offsets = live.state.record.offsets
+        edges = {(gap["session"], seq) for gap in run["missing"] for seq in (gap["from"] - 1, gap["to"] + 1)}
+        if not edges:
+            return
+        times = {
+            (event.session, event.seq): corrected(offsets, event.session or "", event.time)
+            for event in self._moments.events(live, _ALL, data=False)
+            if (event.session, event.seq) in edges
+        }
+        for gap in run["missing"]:
+            session, first, last = gap["session"], gap["from"], gap["to"]
+            near = times.get((session, last + 1)) or times.get((session, first - 1))
+            with live.lock:
+                step = (live.state.view_part(("session", session)) or {}).get("step") or ""
+            begun = parse_time(run["started"] or iso(0))
+            yield Mark(near or begun, "gap", step, f"events {first} to {last} of session {session}")
 
 
-def _marks_of(event: Event, offsets: Offsets) -> Iterator[Mark]:
+def _once(marks: set[Mark]) -> set[Mark]:
+    """The marks without the errors of steps that failed of what a step inside them had just failed of."""
+    inside: dict[tuple[str, str], list[int]] = {}
+    for mark in marks:
+        above = mark.step.rpartition("/")[0] if mark.kind == "state" and mark.state == "FAILED" else ""
+        while above:
+            inside.setdefault((above, mark.text), []).append(mark.time)
+            above = above.rpartition("/")[0]
+
+    def echo(mark: Mark) -> bool:
+        times = inside.get((mark.step, mark.text), ()) if mark.kind == "error" else ()
+        return any(0 <= mark.time - time <= _ECHO for time in times)
+
+    return {mark for mark in marks if not echo(mark)}
+
+
+def _marks_of(event: Event, offsets: Offsets, told: str) -> Iterator[Mark]:
+    """What an event marks. A failure of which the step's last error line, `told`, tells is marked there."""
     when, path = corrected(offsets, event.session or "", event.time), event.subject or ""
     try:
         data = payload(event)
     except CodecError:
         return
-    if event.type == ev.LOGS:
-        for moment, level, text in _lines(event, offsets):
-            if level in ERRORS:
-                yield Mark(moment, "error", path, text[:_TEXT])
-    elif event.type in (ev.STEP_FINISHED, ev.RUN_FINISHED):
+    if event.type in (ev.STEP_FINISHED, ev.RUN_FINISHED):
         reason = data.error.message or data.error.type if data.error else ""
         yield Mark(when, "state", path, reason[:_TEXT] or data.state, data.state)
-        if data.state == "FAILED" and event.type == ev.STEP_FINISHED:
+        if data.state == "FAILED" and event.type == ev.STEP_FINISHED and not (reason and reason in told):
             yield Mark(when, "error", path, reason[:_TEXT] or "failed", "FAILED")
     elif event.type in (ev.STEP_STARTED, ev.RUN_STARTED):
         yield Mark(when, "state", path, "started", "RUNNING")

@@ -39,8 +39,11 @@ class Tails:
         """The run's events that the archive may lack, in the order of the log, and when the broker received each (µs).
 
         Read them before the archive: then what it takes in between is in both, and nothing is in neither.
+
+        Raises:
+            NotReachable: the archive cannot be read, or is behind what the tail has forgotten.
         """
-        taken = self._feed.taken(run)
+        taken = self._feed.joined(run)
         found = []
         for one in taken:
             if one.offset < self._end(one):

@@ -1,6 +1,8 @@
 // The artifact page: tables by page, and Plotly figures.
-import { make, one, say } from "./dom.js";
-import { count, name } from "./format.js";
+import { CONFIG, layout, plotly } from "./charts/plot.js";
+import { make, one, say } from "./core/dom.js";
+import { printing } from "./core/print.js";
+import { count, name } from "./core/format.js";
 
 const PAGE = 100;
 
@@ -49,7 +51,6 @@ async function figure() {
   if (!(box instanceof HTMLElement)) return;
   const status = one("p", box);
   try {
-    const { CONFIG, layout, plotly } = await import("./plot.js");
     const [Plotly, response] = await Promise.all([plotly(), fetch(box.dataset.figure ?? "")]);
     if (!response.ok) throw new Error(`its content answers ${response.status}`);
     const given = await response.json();
@@ -64,3 +65,4 @@ async function figure() {
 
 table();
 void figure();
+printing();

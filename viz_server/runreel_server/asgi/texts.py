@@ -1,0 +1,55 @@
+"""`/api/v1/runs/ID/logs.txt`: the log as text, whole or filtered, of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from urllib.parse import unquote
+
+from werkzeug.datastructures import MultiDict
+
+from runreel.codec import iso
+from runreel.ids import short
+from runreel_consumers.archive.lines import Line
+from runreel_server.asgi.http import Request
+
+Lines = Callable[[str, MultiDict[str, str]], Iterable[Sequence[Line]]]
+"""(run, query) -> the lines that the query is for, in order."""
+
+
+async def serve(request: Request, run: str, lines: Lines) -> None:
+    """Stream the lines of a run.
+
+    Raises:
+        Problem: a parameter is none.
+        NotFound: no such run.
+    """
+    found = await asyncio.to_thread(lines, run, request.query())
+    headers = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-disposition": f'attachment; filename="{short(run)}.log"',
+        "content-security-policy": "sandbox",
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+    }
+    await request.start(200, headers)
+    await request.stream(as_text(found))
+
+
+def as_text(found: Iterable[Sequence[Line]]) -> Iterator[bytes]:
+    """`TIME LEVEL STEP TEXT`, each with its line end; a text that came in pieces is one again."""
+    goes_on: tuple[str, str | None, str] | None = None
+    for lines in found:
+        parts: list[str] = []
+        for line in lines:
+            source = (line.session, line.execution, line.stream)
+            if goes_on != source:
+                end = "" if goes_on is None else "\n"
+                parts.append(f"{end}{iso(line.time)} {line.level} {unquote(line.subject or '-')} ")
+            parts.append(line.text)
+            goes_on = source if line.more else None
+            if not line.more:
+                parts.append("\n")
+        if parts:
+            yield "".join(parts).encode("utf-8", "replace")

@@ -1,0 +1,95 @@
+// What the player's buttons and keys do.
+import { all, one, say, tell } from "../core/dom.js";
+import { clock, iso } from "../core/format.js";
+
+const KINDS = /** @type {const} */ (["error", "artifact", "state", "gap"]);
+const SAID = 2500; // milliseconds that a button says what it did
+
+/**
+ * @param {import("../core/store.js").Store} store
+ * @param {import("./rewind.js").Rewind} rewind
+ * @param {import("./play.js").Play} play
+ * @param {import("./marks.js").Marks} marks
+ * @param {{zoom: (way: 1 | -1) => void, fit: () => void}} view
+ */
+export function actions(store, rewind, play, marks, view) {
+  const button = one('[data-do="play"]');
+
+  /** Go there by hand: what plays stops. @param {number} at */
+  const go = (at) => {
+    play.stop();
+    rewind.go(at);
+  };
+
+  /** @param {import("./marks.js").Kind} kind @param {1 | -1} way */
+  const jump = async (kind, way) => {
+    try {
+      const at = await marks.next(kind, way, rewind.here);
+      if (at !== null) go(at);
+      else tell("jump", `No ${kind === "state" ? "change" : kind} ${way > 0 ? "after" : "before"} this`);
+    } catch {
+      tell("jump", "The server did not answer");
+    }
+  };
+
+  const copy = async () => {
+    const link = new URL(location.href);
+    link.searchParams.set("at", iso(rewind.here));
+    try {
+      await navigator.clipboard.writeText(link.href.replaceAll("%3A", ":").replaceAll("%2F", "/"));
+      tell("copy", `Copied, at ${clock(rewind.here)}`);
+    } catch {
+      tell("copy", "Copying was refused");
+    }
+    setTimeout(() => tell("copy", "Copy link to this moment"), SAID);
+  };
+
+  /** @type {Record<string, () => void>} */
+  const acts = {
+    play: () => play.toggle(),
+    start: () => go(store.start),
+    live: () => {
+      play.stop();
+      rewind.live();
+    },
+    copy: () => void copy(),
+    help: () => one("#keys").showModal(),
+    "zoom-in": () => view.zoom(1),
+    "zoom-out": () => view.zoom(-1),
+    "zoom-fit": () => view.fit(),
+    faster: () => play.set(play.times * 2),
+    slower: () => play.set(play.times / 2),
+  };
+  for (const kind of KINDS) {
+    acts[`${kind}-before`] = () => void jump(kind, -1);
+    acts[`${kind}-after`] = () => void jump(kind, 1);
+  }
+  document.addEventListener("click", (event) => {
+    const pressed = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-do], [data-speed]")) : null;
+    const { do: what, speed } = pressed?.dataset ?? {};
+    if (speed) return play.set(speed === "auto" || speed === "max" ? speed : Number(speed));
+    const act = acts[what ?? ""];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+
+  /** What the transport says of playing. */
+  const told = () => {
+    const icon = play.playing ? "pause" : "play";
+    button.setAttribute("aria-label", play.playing ? "Pause" : "Play");
+    one("use", button).setAttribute("href", `#i-${icon}`);
+    const choices = all("[data-speed]"), auto = one('[data-speed="auto"]'); // it shows a speed that has no button, too
+    const pressed = choices.find((choice) => choice.dataset.speed === String(play.speed)) ?? auto;
+    for (const choice of choices) choice.setAttribute("aria-pressed", String(choice === pressed));
+    const said = (/** @type {number} */ times) => `${Math.round(times * 10) / 10}×`;
+    say(auto, typeof play.speed === "number" && pressed === auto ? said(play.speed) : "auto");
+    auto.title = `The whole run in 30 seconds: ${said(play.timesOf("auto"))}`;
+  };
+  told();
+  store.on(["state"], () => {
+    if (play.speed === "auto") told();
+  });
+
+  return { ...acts, told, by: (/** @type {number} */ seconds) => go(rewind.here + seconds * 1e6) };
+}
