@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from feeding import Archive, Emitter
 from runreel import events as ev
@@ -21,7 +21,6 @@ from runreel_consumers.brokers import HubTopics
 from runreel_server.feed import Feed, LiveRuns
 from runreel_server.feed import feed as feed_module
 from runreel_server.problems import Problem
-from runreel_server.stream import Channel
 from runreel_server.up import Broker
 from support import wait_for
 
@@ -41,8 +40,8 @@ def archive() -> Archive:
 
 
 @pytest.fixture
-def feed(broker: str, archive: Archive) -> Iterator[Feed]:
-    """A feed that follows the broker."""
+def waiting(broker: str, archive: Archive) -> Iterator[Feed]:
+    """A feed that has not begun."""
     made = Feed(
         Settings(environ={}),
         reader=archive,  # type: ignore[arg-type]
@@ -51,9 +50,15 @@ def feed(broker: str, archive: Archive) -> Iterator[Feed]:
         identities=HubTopics("hub"),
         runs=LiveRuns(),
     )
-    made.start()
     yield made
     made.close()
+
+
+@pytest.fixture
+def feed(waiting: Feed) -> Feed:
+    """A feed that follows the broker."""
+    waiting.start()
+    return waiting
 
 
 def opened(feed: Feed, run: str) -> Any:
@@ -366,13 +371,31 @@ def test_a_tail_that_has_forgotten_waits_for_the_archive(
     assert archive.asked >= before + 2
 
 
-def test_a_position_that_a_clock_made_is_ahead_of_no_server(feed: Feed) -> None:
-    """A step that has stalled is said at a position of its own, which a server that begins anew never reaches."""
-    runs = LiveRuns()
-    runs.position = "t:0:00000000000000000007"
-    channel = Channel(runs)
-    assert not feed.ahead(channel, "t:0:00000000000000000007+1")
-    assert feed.ahead(channel, "t:0:00000000000000000008")
+def test_a_run_that_is_asked_for_before_the_tail_has_begun_is_whole(
+    waiting: Feed, broker: str, archive: Archive
+) -> None:
+    """A server that starts: a page comes back before the tail knows where to begin, and the archive grows between."""
+    emitter = Emitter(broker)
+    emitter.begin()
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": "look", "log_level": 0})
+
+    def grows() -> None:
+        archive.asking = lambda: None
+        with pytest.raises(NotFound):
+            waiting.live(emitter.run)
+        archive.events = list(emitter.said)
+        for number in range(len(consumer.list_topics("runreel.events", 10).topics["runreel.events"].partitions)):
+            high = consumer.get_watermark_offsets(TopicPartition("runreel.events", number), timeout=10)[1]
+            archive.ends["runreel.events", number] = Position(0, number, high)
+
+    archive.asking = grows
+    waiting.start()
+    wait_for(lambda: archive.ends)
+    emitter.send(emitter.step("later"))
+    wait_for(lambda: "later" in opened(waiting, emitter.run).view()["steps"])
+    wait_for(lambda: waiting.live(emitter.run).view()["events"] == 3, what="what came before the tail")
+    assert waiting.live(emitter.run).view()["missing"] == []
+    consumer.close()
 
 
 def test_channels_are_runs_and_the_list_of_runs_and_nothing_else(feed: Feed) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runreel_server.feed import LiveRuns
 from runreel_server.stream import Channel, Frame, Watcher, bye, read_token, token
 from runreel_server.stream import channel as channel_module
 from runreel_server.stream import watcher as watcher_module
@@ -307,3 +308,12 @@ def test_a_bye_says_why_and_when_to_come_back() -> None:
     text = bye(5000, "full")
     assert text.startswith(b"retry: 5000\n")
     assert json.loads(text.split(b"data: ")[1]) == {"retry_ms": 5000, "reason": "full"}
+
+
+def test_a_position_that_a_clock_made_is_ahead_of_no_server() -> None:
+    """A step that has stalled is said at a position of its own, which a server that begins anew never reaches."""
+    runs = LiveRuns()
+    runs.position = "t:0:00000000000000000007"
+    channel = Channel(runs)
+    assert not channel.short_of("t:0:00000000000000000007+1")
+    assert channel.short_of("t:0:00000000000000000008")

@@ -162,7 +162,7 @@ class Streams:
 
     async def _open(self, watcher: Watcher, name: str, positions: Mapping[str, str]) -> None:
         channel = await self._feed.channel(name)
-        watcher.add(channel, ahead=self._feed.ahead(channel, positions.get(name, "")))
+        watcher.add(channel, ahead=channel.short_of(positions.get(name, "")))
         self._feed.catch_up(name)
 
     async def _keep_opening(self, watcher: Watcher, name: str, positions: Mapping[str, str]) -> None:

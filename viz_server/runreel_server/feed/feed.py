@@ -229,12 +229,6 @@ class Feed:
         if live is not None:
             self._publisher.changed(live)
 
-    @staticmethod
-    def ahead(channel: Channel, position: str) -> bool:
-        """Whether a client has seen more of the same partition than this server."""
-        theirs, ours = (one.partition("+")[0].rpartition(":") for one in (position, channel.position))
-        return bool(theirs[0]) and theirs[0] == ours[0] and theirs[2] > ours[2]
-
     def _made(self, name: str) -> None:
         self._call(self._pull, name)
 
@@ -253,11 +247,16 @@ class Feed:
         except NotReachable as error:
             log.warning("the archive's end is not known (%s): reading %s from its beginning", error, topic)
             return 0
-        return 0 if end is None else end.offset
+        if end is None or not end.offset:
+            return 0
+        # Whoever has asked the archive before it was there must read anew: the tail will never bring it.
+        self._ends[topic, identity, partition] = end.offset
+        self._missed(topic, identity, partition, end.offset - 1)
+        return end.offset
 
     def _missed(self, topic: str, identity: str, partition: int, offset: int) -> None:
-        """The broker has forgotten what the tail had not read yet: it is in the archive, or will be. Of a notification:
-        what it told of was there before."""
+        """The tail begins after this offset, or the broker has forgotten what the tail had not read yet: it is in the
+        archive, or will be. Of a notification: what it told of was there before."""
         with self._lock:
             if topic != self._notices:
                 self._recent.lose(topic, identity, partition, offset)

@@ -66,6 +66,11 @@ class Channel:
         """How many watch."""
         return len(self._wakers)
 
+    def short_of(self, position: str) -> bool:
+        """Whether a client that has come to a position has seen more of the same partition than this server."""
+        theirs, ours = (one.partition("+")[0].rpartition(":") for one in (position, self.position))
+        return bool(theirs[0]) and theirs[0] == ours[0] and theirs[2] > ours[2]
+
     def pull(self) -> None:
         """Take in what the source has made, and wake all who watch."""
         frames = self._source.drain()
