@@ -53,8 +53,13 @@ class Program:
         assert line.strip() == text, f"{line!r} rather than {text!r}; stderr: {self.err}"
 
     def end(self) -> Program:
-        """Wait for its end, and that of its children."""
-        rest, _ = self.process.communicate(timeout=PATIENCE)
+        """Wait for its end, and that of its children. One that does not end is killed: it must not fail later tests."""
+        try:
+            rest, _ = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
         self.out += rest
         self.code = self.process.returncode
         return self

@@ -12,12 +12,13 @@ from runreel import events
 from speaking import Program, run
 
 WAITING = """
-    import signal, runreel
+    import signal, time, runreel
     {before}
     with runreel.start("p") as run, run.step("train") as step:
         step.log("working")
         print("ready", flush=True)
-        signal.pause()
+        while True:
+            time.sleep(0.05)  # not pause(): one that begins just after the signal came waits for ever
 """
 
 
@@ -200,7 +201,7 @@ def test_a_daemon_thread_that_speaks_to_the_end_does_no_harm(tmp_path: Path) -> 
 
 def test_a_second_sigterm_while_the_last_words_are_said_changes_nothing(tmp_path: Path) -> None:
     source = """
-        import os, signal, runreel
+        import os, signal, time, runreel
         from runreel import events
         from runreel.session import Session
         close = Session.close
@@ -210,7 +211,8 @@ def test_a_second_sigterm_while_the_last_words_are_said_changes_nothing(tmp_path
         Session.close = closing
         with runreel.start("p") as run, run.step("train"):
             os.kill(os.getpid(), signal.SIGTERM)
-            signal.pause()
+            while True:
+                time.sleep(0.05)
     """
     program = run(tmp_path, source)
     assert program.code == -signal.SIGTERM
