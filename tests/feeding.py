@@ -10,10 +10,13 @@ from confluent_kafka import Producer
 
 from runreel import codec, ids
 from runreel import events as ev
+from runreel.errors import NotFound
 from runreel.state import RunState, Tally
 from runreel_consumers.archive.positions import Position
 from runreel_consumers.archive.reader import Stored
 from runreel_consumers.brokers import HubTopics
+from runreel_server.feed import Feed
+from support import wait_for
 
 
 class Emitter:
@@ -107,3 +110,15 @@ class Archive:
                 state.apply(event)
                 tally.apply(event)
         return state, tally
+
+
+def opened(feed: Feed, run: str) -> Any:
+    """The live run, as soon as the tail has heard of it."""
+
+    def look() -> Any:
+        try:
+            return feed.live(run)
+        except NotFound:
+            return None
+
+    return wait_for(look, what=f"run {run} on the tail")
