@@ -126,6 +126,9 @@ def test_cells_are_bounded_and_show_the_worst(count: int, failed: int) -> None:
 
     assert len(train["members"]) == min(count, CELLS)
     assert sum(cell["count"] for cell in train["members"]) == count
+    assert all(("paths" in cell) == (cell["count"] > 1) for cell in train["members"])
+    named = [path for cell in train["members"] for path in cell.get("paths", [cell["path"]])]
+    assert named == [f"train/{n}" for n in range(count)]
     assert [cell["state"] for cell in train["members"]].count("FAILED") == (failed < count)
 
 

@@ -12,14 +12,17 @@ import pytest
 
 import flights
 import works
-from runreel_server.graph import Step, layout
+from runreel_server.graph import Fold, Step, layout
 from runreel_server.pages import run_page
 from runreel_server.pages.nodes import (
+    Tasks,
     by_start,
     columns,
     edge_path,
     edge_state,
+    lane_says,
     node_readings,
+    standing,
     together,
 )
 from runreel_server.pages.readings import head_reading, record, step_reading, step_readings, wrong
@@ -28,20 +31,22 @@ Json = dict[str, Any]
 NOW = flights.moment(flights.NOW)
 
 
-def graph_of(state: Json) -> Json:
-    return layout(Step(path, tuple(one["parents"]), one["state"], None) for path, one in state["steps"].items())
+def graph_of(state: Json, fold: Fold = "all") -> Json:
+    steps = (Step(path, tuple(one["parents"]), one["state"], None) for path, one in state["steps"].items())
+    return layout(steps, fold)
 
 
 def said(state: Json, now: int, past: bool, graph: Json) -> Json:
     steps = step_readings(state, now)
     nodes = node_readings(graph, state, now)
-    head = head_reading(state, steps, now, past)
+    head, known = head_reading(state, steps, now, past), Tasks(state["steps"])
     pieces = [{**one, "label": f"{n}", "weight": n % 7 + 1} for n, one in enumerate(head["way"] * 300)]
     return {
         "steps": steps,
         "nodes": nodes,
         "head": {**head, "about": run_page.about(state)},
         "lanes": [node["id"] for node in by_start(graph, state)],
+        "says": [lane_says(standing(node, known)[0], nodes[node["id"]]) for node in graph["nodes"]],
         "columns": columns(pieces),
         "edges": [[edge_path(edge["points"]), edge_state(edge, nodes)] for edge in graph["edges"]],
     }
@@ -156,7 +161,9 @@ def test_the_browser_says_the_same_as_the_server() -> None:
     cases += [{"state": state, "now": NOW, "past": False} for state in done]
     cases += [{"state": begun_only(flights.state(t)), "now": flights.moment(t), "past": True} for t in (60, 460)]
     present = graph_of(flights.state())
-    given = [{**case, "graph": present if case["past"] else graph_of(case["state"])} for case in cases]
+    unfolded = {**flights.state(), **groups()}
+    opened = {"state": unfolded, "now": NOW, "past": False, "graph": graph_of(unfolded, "none")}
+    given = [opened, *({**case, "graph": present if case["past"] else graph_of(case["state"])} for case in cases)]
     script = Path(__file__).parent / "js" / "say_readings.mjs"
     answer = subprocess.run(
         ["node", str(script)], input=json.dumps(given), capture_output=True, text=True, check=True, env={"TZ": _zone()}
@@ -356,3 +363,23 @@ def test_a_task_that_only_contains_steps_is_all_of_them_together() -> None:
     assert (name, reading["state"], reading["note"], reading["tasks"]) == ("group-*", "RUNNING", "3 of 6", 6)
     assert by_start(graph, state)[0]["id"] == name
     assert reading["share"] == 0.5
+
+
+def test_an_unfolded_node_that_is_no_step_is_what_lies_in_it() -> None:
+    state = groups()
+    graph = graph_of(state, "none")
+    readings = node_readings(graph, state, NOW)
+    assert [readings[f"group-{n}"]["state"] for n in (0, 5)] == ["SUCCEEDED", "RUNNING"]
+    assert readings["group-0"]["read"] == "1:00"
+
+
+def test_very_many_tasks_have_an_extent_and_the_state_of_the_moment() -> None:
+    begun, over = flights.at(10), flights.at(70)
+    steps: Json = {f"x-{n}": {"parents": [], "state": "FAILED" if n == 7 else "SUCCEEDED"} for n in range(1_300)}
+    steps |= {path: {**one, "started": begun, "finished": over} for path, one in steps.items()}
+    [node] = graph_of({"steps": steps})["nodes"]
+    step, tasks = standing(node, Tasks(steps))
+    assert (step["state"], step["started"], step["finished"], len(tasks)) == ("FAILED", begun, over, 1_300)
+    earlier = {path: {**one, "state": "RUNNING", "finished": None} for path, one in steps.items()}
+    reading = node_readings({"nodes": [node]}, {"steps": earlier}, NOW)[node["id"]]
+    assert (reading["state"], reading["failed"]) == ("RUNNING", 0)

@@ -1,6 +1,6 @@
 // What the browser's modules say of states given as JSON on standard input, for the test that compares it to the server's.
 import { readFileSync } from "node:fs";
-import { byStart, columns, edgePath, edgeState, nodeReadings } from "../../../viz_server/runreel_server/static/js/graph/nodes.js";
+import { byStart, columns, edgePath, edgeState, nodeReadings, Readings } from "../../../viz_server/runreel_server/static/js/graph/nodes.js";
 import { about, headReading, stepReadings } from "../../../viz_server/runreel_server/static/js/core/readings.js";
 
 const said = JSON.parse(readFileSync(0, "utf8")).map(({ state, now, past, graph }) => {
@@ -10,6 +10,7 @@ const said = JSON.parse(readFileSync(0, "utf8")).map(({ state, now, past, graph 
   return {
     steps, nodes,
     head: { ...head, about: about(state) },
+    says: graph.nodes.map((node) => new Readings(graph, state, now).says(node)),
     lanes: byStart(graph, state).map((node) => node.id),
     columns: columns(pieces),
     edges: graph.edges.map((edge) => [edgePath(edge.points), edgeState(nodes[edge.from].state, nodes[edge.to].state)]),

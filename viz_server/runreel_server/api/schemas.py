@@ -133,7 +133,7 @@ _NODE: Final = _object(
         "state": _STATE,
         **dict.fromkeys(("rank", "x", "y", "w", "h"), _NUMBER),
         "folded": {"type": ["integer", "null"]},
-        "members": _array(_object({"path": _TEXT, "state": _STATE, "count": _COUNT})),
+        "members": _array(_object({"path": _TEXT, "state": _STATE, "count": _COUNT}, paths=_array(_TEXT))),
         "states": _map(_COUNT),
     }
 )

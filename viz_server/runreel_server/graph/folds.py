@@ -39,19 +39,20 @@ class Node:
     container: str
     members: list[tuple[str, str]] = field(default_factory=list)
 
-    def cells(self) -> list[dict[str, str | int]]:
-        """The members, at most `CELLS`; beyond that each cell is several in a row, with the worst of their states."""
+    def cells(self) -> list[dict[str, str | int | list[str]]]:
+        """The members, at most `CELLS`; beyond that each cell is several in a row, with the worst of their states, and
+        names them all in `paths`: whoever has the steps of another moment tells the cell's state then."""
         size = len(self.members)
         shown = min(size, CELLS)
         edges = [size * n // shown for n in range(shown + 1)] if shown else []
-        return [
-            {
-                "path": self.members[start][0],
-                "state": worst(Counter(state for _, state in self.members[start:end])),
-                "count": end - start,
-            }
-            for start, end in pairwise(edges)
-        ]
+        return [_cell(self.members[start:end]) for start, end in pairwise(edges)]
+
+
+def _cell(members: list[tuple[str, str]]) -> dict[str, str | int | list[str]]:
+    path = members[0][0]
+    state, count = worst(Counter(state for _, state in members)), len(members)
+    several: dict[str, list[str]] = {"paths": [path for path, _ in members]} if count > 1 else {}
+    return {"path": path, "state": state, "count": count, **several}
 
 
 @dataclass(slots=True)

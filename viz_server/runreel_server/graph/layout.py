@@ -37,9 +37,10 @@ def layout(steps: Iterable[Step], fold: Fold = "all") -> dict[str, Any]:
     """The laid-out graph, JSON-able: `{nodes, edges, width, height}`, lengths in pixels.
 
     A node: `{id, path, label, kind, state, rank, x, y, w, h, folded, members, states}`; `folded` is how many steps are
-    folded into it, or None; `members` are at most 600 cells `{path, state, count}`; `states` counts them all. An edge:
-    `{from, to, points, back, contains}`; `points` are the start, then for each cubic curve its two control points and
-    its end; `back` marks one that closes a cycle, `contains` one from an unfolded step to a step in it.
+    folded into it, or None; `members` are at most 600 cells `{path, state, count}`, one of several also with all their
+    `paths`; `states` counts them all. An edge: `{from, to, points, back, contains}`; `points` are the start, then for
+    each cubic curve its two control points and its end; `back` marks one that closes a cycle, `contains` one from an
+    unfolded step to a step in it.
 
     A pure function of the steps in stamp order, and of no state of a step (states are only counted), so that all
     servers agree. Ranks are by longest path. A step's place among those of its rank follows from the steps before it

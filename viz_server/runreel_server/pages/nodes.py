@@ -43,17 +43,16 @@ class Tasks:
 def standing(node: Json, known: Tasks) -> tuple[Json, list[Json]]:
     """The step that a node stands for, and the tasks folded into it.
 
-    Where the node stands for no single step, one is made of its tasks: it began with the first and ends with the last.
-    A cell that stands for several tasks counts as so many with its state. A task that the steps do not have is to come:
-    what the graph says of it is how it stands now, not at the moment that is looked at.
+    Where the node stands for no single step, one is made of its tasks, or of what lies in it where it is unfolded: it
+    began with the first and ends with the last. A task that the steps do not have is to come: what the graph says of it
+    is how it stands now, not at the moment that is looked at.
     """
-    tasks = [
-        known.of(member["path"]) if member["count"] == 1 else member
-        for member in node.get("members") or ()
-        for _ in range(member["count"])
-    ]
+    cells = node.get("members") or ()
+    tasks = [known.of(path) for cell in cells for path in cell.get("paths") or (cell["path"],)]
     step = known.steps.get(node["path"])
-    return (step if step is not None else together(tasks)), tasks
+    if step is None:
+        step = together(tasks) if tasks else known.of(node["path"])
+    return step, tasks
 
 
 def together(tasks: list[Json]) -> Json:
@@ -79,6 +78,15 @@ def node_readings(graph: Json, state: Json, now: int) -> dict[str, Json]:
         step, tasks = standing(node, known)
         readings[node["id"]] = step_reading(step, now, tasks)
     return readings
+
+
+def lane_says(step: Json, reading: Json) -> str:
+    """How many tasks a step has, from when to when it went, and how many are wrong, in words."""
+    begun, over = text.micros(step.get("started")), text.micros(step.get("finished"))
+    when = "" if begun is None else f"from {text.clock(begun)}" + (" on" if over is None else f" to {text.clock(over)}")
+    counted = text.plural(reading["tasks"], "task") if reading["tasks"] else ""
+    wrong = [f"{text.count(reading[one])} {one}" for one in ("failed", "stalled") if reading[one]]
+    return ", ".join([" ".join(filter(None, (counted, when))), *wrong])
 
 
 def by_start(graph: Json, state: Json) -> list[Json]:

@@ -114,7 +114,7 @@ def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
         now = clock()
         present, position = source.here(run)
         shown = present if at is None else source.state(run, at)
-        graph = source.graph(run, at)
+        graph = source.graph(run)  # the newest layout; what its nodes say follows from the state that is shown
         context = run_context(present, shown, graph, at, now)
         data = {
             "run": present.get("id") or run,

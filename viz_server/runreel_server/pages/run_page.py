@@ -14,6 +14,7 @@ from runreel_server.pages.nodes import (
     columns,
     edge_path,
     edge_state,
+    lane_says,
     node_readings,
     standing,
 )
@@ -60,7 +61,8 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
     laid = {one["id"]: one for one in graph.get("nodes") or ()}
     start = text.micros(present.get("started")) or moment
     end = (text.micros(present.get("finished")) if ended else None) or max(now, start)
-    run, known = present.get("id") or "", Tasks(present.get("steps") or {})
+    run = present.get("id") or ""
+    known, then = (Tasks(state.get("steps") or {}) for state in (present, shown))
     return {
         "run": {
             "id": run,
@@ -91,7 +93,7 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
             "edges": [edge(one, of_nodes) for one in graph.get("edges") or ()],
         },
         "nodes": [node(one, of_nodes[name]) for name, one in laid.items()],
-        "lanes": [lane(one, known, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
+        "lanes": [lane(one, known, then, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
         "charts": charts(shown),
         "series": sum(map(len, (shown.get("series") or {}).values())),
         "artifacts": artifacts(shown, at),
@@ -172,9 +174,19 @@ def edge(laid: Json, readings: dict[str, Json]) -> Json:
     }
 
 
-def lane(laid: Json, known: Tasks, readings: dict[str, Json], start: int, end: int) -> Json:
-    """One row of the timeline; `s` and `e` are seconds since the run's start."""
-    step, _ = standing(laid, known)
+def lane(laid: Json, known: Tasks, then: Tasks, readings: dict[str, Json], start: int, end: int) -> Json:
+    """One row of the timeline; `s` and `e` are seconds since the run's start. Of a step of tasks it has the extent, as
+    the ground on which the modules draw these.
+
+    Args:
+        laid: the node of the graph.
+        known: the tasks as they are now, which have the bars.
+        then: as they were at the moment that is looked at, which is what the lane says.
+        readings: of the nodes at that moment.
+        start: of the run, in microseconds.
+        end: where what goes on ends.
+    """
+    step, tasks = standing(laid, known)
     reading = readings[laid["id"]]
     bars = []
     for attempt in step.get("attempts") or [step]:
@@ -184,8 +196,15 @@ def lane(laid: Json, known: Tasks, readings: dict[str, Json], start: int, end: i
             state = attempt.get("state") or "RUNNING"
             bars.append({"state": state, "s": _since(begun, start), "e": _since(stop, start)})
     read = " · ".join(part for part in (reading["read"], reading["left"]) if part)
-    path = text.key(laid["id"])
-    return {"path": path, "label": label(laid), "state": reading["state"], "read": read, "bars": bars}
+    return {
+        "path": text.key(laid["id"]),
+        "label": label(laid),
+        "state": reading["state"],
+        "read": read,
+        "says": lane_says(standing(laid, then)[0], reading),
+        "bars": bars,
+        "ground": bool(tasks),
+    }
 
 
 def charts(state: Json) -> list[Json]:

@@ -46,7 +46,7 @@ tab(store);
 const { bring } = graph(store, scheduler, address, choice);
 const view = timeline(store, scheduler, rewind, play, part, cursor);
 strip(store, scheduler, part);
-lanes(store, scheduler, marks);
+lanes(store, scheduler, marks, part);
 const metrics = charts(store, scheduler, { address, choice, cursor }, (panel, options) => void enlarge(store, panel, options));
 const pictures = artifacts(store, scheduler, choice);
 params(store, scheduler, choice);

@@ -102,7 +102,7 @@
  * @property {number} [retry_ms]
  * @property {string} [reason]
  */
-/** @typedef {{path: string, state: string, count: number}} Cell */
+/** @typedef {{path: string, state: string, count: number, paths?: string[]}} Cell */
 /**
  * @typedef {object} GraphNode
  * @property {string} id

@@ -1,6 +1,7 @@
 // The critical path, on request: the chain of steps that decides how long the run takes, from the server.
 import { ask, one, say } from "../core/dom.js";
 import { iso, span } from "../core/format.js";
+import { pathsOf } from "./nodes.js";
 
 const AGAIN = 3000; // milliseconds between two questions while the run goes on
 
@@ -41,6 +42,6 @@ export function critical(store, changed) {
     if (on() && (store.past || (!store.ended && store.clock() - last > AGAIN))) void load();
   });
   return {
-    of: (id, members) => path.size > 0 && (path.has(id) || Boolean(members?.some((member) => path.has(member.path)))),
+    of: (id, members) => path.size > 0 && (path.has(id) || Boolean(members?.some((cell) => pathsOf(cell).some((one) => path.has(one))))),
   };
 }

@@ -1,7 +1,7 @@
 // Which nodes are unfolded; the address holds them, so that a link shows the graph as it was left.
 
 import { alike } from "../core/choice.js";
-import { iso } from "../core/format.js";
+import { pathsOf } from "./nodes.js";
 
 /** @typedef {import("../core/types.js").Graph} Graph */
 
@@ -24,10 +24,9 @@ export class Folds {
     return this.open.has(ALL);
   }
 
-  /** The graph's address with these folds. @param {string} run @param {number | null} at of when the states are, null: now */
-  url(run, at) {
+  /** The graph's address with these folds: of now, whatever moment is looked at, for the layout is the newest one and the states are the store's. @param {string} run */
+  url(run) {
     const query = new URLSearchParams(this.all ? [["fold", "none"]] : [...this.open].map((id) => ["fold", id]));
-    if (at !== null) query.set("at", iso(at));
     return `/api/v1/runs/${run}/graph${query.size ? `?${query}` : ""}`;
   }
 
@@ -80,7 +79,7 @@ export function containers(graph) {
 export function shows(graph, path) {
   let best = graph.nodes.find((node) => node.id === path || node.path === path);
   if (best) return best;
-  best = graph.nodes.find((node) => node.members?.some((member) => path === member.path || path.startsWith(`${member.path}/`)));
+  best = graph.nodes.find((node) => node.members?.some((cell) => pathsOf(cell).some((one) => path === one || path.startsWith(`${one}/`))));
   if (best) return best;
   for (let outer = path; outer; outer = outer.slice(0, Math.max(0, outer.lastIndexOf("/")))) {
     best = graph.nodes.find((node) => node.path === outer);

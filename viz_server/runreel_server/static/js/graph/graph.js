@@ -12,7 +12,6 @@ import { around, frame, meet, Viewport } from "./viewport.js";
 /** @typedef {import("../core/types.js").GraphEdge & {box: import("./viewport.js").Box, path?: SVGElement}} Edge */
 
 const PAUSE = 400; // milliseconds between two layouts while a graph grows
-const AGAIN = 2000; // milliseconds between two counts of the tasks in a node that has too many for a cell each
 const LONG = 4000; // pixels: so long an edge is not dashed
 const EDGES = 400; // of those that cross the view; what leads to a node in it is drawn anyway
 const LISTED = 400; // nodes of the list that a narrow screen shows
@@ -36,9 +35,7 @@ export function graph(store, scheduler, address, choice) {
   let lines = [];
   /** @type {import("../core/types.js").Graph | null} */
   let laid = null;
-  let fetching = false, stale = false, counted = store.clock();
-  let many = false; // some cells stand for several tasks: only the server knows how those are
-  let cut = store.past?.at ?? null; // of when they are; null: of now
+  let fetching = false, stale = false;
   /** @type {string | null} a node that has to be in the page, wherever it is */
   let wanted = null;
 
@@ -65,7 +62,6 @@ export function graph(store, scheduler, address, choice) {
   const measure = () => {
     const same = laid && JSON.stringify(laid.edges) === JSON.stringify(store.graph.edges);
     laid = store.graph;
-    many = laid.nodes.some((node) => node.members?.some((member) => member.count > 1));
     set(region, "--graph-w", `${laid.width}px`);
     set(region, "--graph-h", `${laid.height}px`);
     into = containers(laid);
@@ -150,9 +146,7 @@ export function graph(store, scheduler, address, choice) {
     while (stale) {
       stale = false;
       try {
-        cut = store.past?.at ?? null;
-        store.graph = /** @type {import("../core/types.js").Graph} */ (await ask(folds.url(store.run, cut)));
-        counted = store.clock();
+        store.graph = /** @type {import("../core/types.js").Graph} */ (await ask(folds.url(store.run)));
         store.emit("graph");
       } catch {
         // the graph that is there stays; the next step asks again
@@ -217,11 +211,7 @@ export function graph(store, scheduler, address, choice) {
   scheduler.add("graph", draw, 1);
   narrow.addEventListener("change", again);
   choice.on(again);
-  store.on(["state", "time"], () => {
-    again();
-    const at = store.past?.at ?? null;
-    if (many && (cut !== at || (at === null && !store.ended && !fetching && store.clock() - counted > AGAIN))) void refresh();
-  });
+  store.on(["state", "time"], again);
   store.on(["graph"], (detail) => (detail === "stale" ? void refresh() : again()));
   unfold.setAttribute("aria-pressed", String(folds.all));
   if (folds.open.size) void refresh();

@@ -1,5 +1,5 @@
 // The nodes of the laid-out graph with what their steps' states say. The server's `pages/nodes.py` does the same.
-import { micros } from "../core/format.js";
+import { clock, count, micros, plural } from "../core/format.js";
 import { ENDED, leaves, stepReading } from "../core/readings.js";
 
 /** @typedef {import("../core/types.js").Graph} Graph */
@@ -8,7 +8,7 @@ import { ENDED, leaves, stepReading } from "../core/readings.js";
 /** @typedef {import("../core/types.js").Step} Step */
 /** @typedef {import("../core/types.js").Reading} Reading */
 
-const WORST = ["FAILED", "CANCELED", "SKIPPED", "SUCCEEDED", "CACHED"];
+const WORST = ["FAILED", "STALLED", "CANCELED", "RUNNING", "PENDING", "SKIPPED", "SUCCEEDED", "CACHED"];
 const RANKS = ["PENDING", "SKIPPED", "CACHED", "SUCCEEDED", "RUNNING", "CANCELED", "STALLED", "FAILED"];
 const ROW = 50, COLUMNS = 240;
 /** A task that a state does not have; what the graph says of it is how it stands now. @type {Step} */
@@ -16,49 +16,66 @@ const TO_COME = { state: "PENDING" };
 
 /** What lies below each path; the steps of a state change in place, but only come, or in going back only go. @type {WeakMap<object, {size: number, below: Map<string, string[]>}>} */
 const known = new WeakMap();
-/** What was made in this turn, in which no state changes: many regions ask for it. @type {Map<object, {below: Map<string, string[]>, made: Map<string, Step>}>} */
+/** @typedef {{step: Step, tasks: Step[]}} Standing */
+/** What was made in this turn, in which no state changes: many regions ask for it. @type {Map<object, {below: Map<string, string[]> | null, made: Map<string, Step>, stands: Map<GraphNode, Standing>}>} */
 const turn = new Map();
 
 /** @param {Record<string, Step>} steps */
-function inner(steps) {
+function turnOf(steps) {
   let mine = turn.get(steps);
   if (!mine) {
-    const size = Object.keys(steps).length;
-    let found = known.get(steps);
-    if (found?.size !== size) known.set(steps, (found = { size, below: leaves(steps) }));
-    turn.set(steps, (mine = { below: found.below, made: new Map() }));
+    turn.set(steps, (mine = { below: null, made: new Map(), stands: new Map() }));
     queueMicrotask(() => turn.clear());
   }
   return mine;
 }
 
+/** @param {Record<string, Step>} steps */
+function inner(steps) {
+  const size = Object.keys(steps).length;
+  let found = known.get(steps);
+  if (found?.size !== size) known.set(steps, (found = { size, below: leaves(steps) }));
+  return found.below;
+}
+
 /** A step; of what only contains steps all of them together; else one that is to come. @param {string} path @param {Record<string, Step>} steps @returns {Step} */
 function taskOf(path, steps) {
   if (steps[path]) return steps[path];
-  const { below, made } = inner(steps);
-  let task = made.get(path);
+  const mine = turnOf(steps);
+  let task = mine.made.get(path);
   if (!task) {
-    const some = (below.get(path) ?? []).map((one) => steps[one]);
+    mine.below ??= inner(steps);
+    const some = (mine.below.get(path) ?? []).map((one) => steps[one]);
     task = some.length ? { ...together(some), progress: { done: some.filter((one) => ENDED.has(one.state)).length, total: some.length } } : TO_COME;
-    made.set(path, task);
+    mine.made.set(path, task);
   }
   return task;
 }
+
+/** The paths of the tasks that a cell stands for. @param {import("../core/types.js").Cell} cell */
+export const pathsOf = (cell) => cell.paths ?? [cell.path];
 
 /**
  * The step that a node stands for, and the tasks folded into it.
  * @param {GraphNode} node
  * @param {Record<string, Step>} steps
- * @returns {{step: Step, tasks: Step[]}}
+ * @returns {Standing}
  */
 export function standing(node, steps) {
-  /** @type {Step[]} */
-  const tasks = [];
-  for (const member of node.members ?? []) {
-    const task = member.count === 1 ? taskOf(member.path, steps) : member;
-    for (let n = 0; n < member.count; n++) tasks.push(task);
+  const { stands } = turnOf(steps);
+  let found = stands.get(node);
+  if (!found) {
+    const tasks = (node.members ?? []).flatMap((cell) => pathsOf(cell).map((path) => taskOf(path, steps)));
+    found = { step: steps[node.path] ?? (tasks.length ? together(tasks) : taskOf(node.path, steps)), tasks };
+    stands.set(node, found);
   }
-  return { step: steps[node.path] ?? together(tasks), tasks };
+  return found;
+}
+
+/** The worst state of the tasks that a cell stands for. @param {import("../core/types.js").Cell} cell @param {Record<string, Step>} steps */
+function stateOf(cell, steps) {
+  const states = pathsOf(cell).map((path) => taskOf(path, steps).state);
+  return WORST.find((one) => states.includes(one)) ?? states[0];
 }
 
 /** One step made of many. @param {Step[]} tasks @returns {Step} */
@@ -99,6 +116,20 @@ export class Readings {
     }
     return reading;
   }
+
+  /** What a node's lane shows, in words. @param {GraphNode} node */
+  says(node) {
+    return laneSays(standing(node, this.steps).step, this.of(node));
+  }
+}
+
+/** How many tasks a step has, from when to when it went, and how many are wrong, in words. @param {Step} step @param {Reading} reading */
+export function laneSays({ started, finished }, { tasks, failed, stalled }) {
+  const begun = micros(started), over = micros(finished);
+  const when = begun === null ? "" : `from ${clock(begun)}${over === null ? " on" : ` to ${clock(over)}`}`;
+  return [
+    [tasks ? plural(tasks, "task") : "", when].filter(Boolean).join(" "), failed && `${count(failed)} failed`, stalled && `${count(stalled)} stalled`,
+  ].filter(Boolean).join(", ");
 }
 
 /**
@@ -165,7 +196,7 @@ export function heat(node, steps) {
   /** @type {Record<string, string>} */
   const paths = {};
   members.forEach((member, n) => {
-    const { state } = member.count === 1 ? taskOf(member.path, steps) : member;
+    const state = stateOf(member, steps);
     const grow = !one && (state === "FAILED" || state === "STALLED") ? 1 : 0;
     const x = Math.round((n % ROW) * pitch * 10) / 10, y = Math.floor(n / ROW) * 5, w = Math.round((width + grow) * 10) / 10;
     paths[state] = `${paths[state] ?? ""}M${x} ${y}h${w}v${height + grow}h${-w}z`;
