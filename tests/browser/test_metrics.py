@@ -168,8 +168,20 @@ def test_a_chart_is_saved_as_a_table(opened: Callable[..., Page]) -> None:
     expect(page.locator("#enlarged .plotly")).to_have_count(1, timeout=30_000)
     expect(page.locator('[data-out="enlarged-note"]')).to_contain_text("2 no number, marked red")
     with page.expect_download() as saved:
-        page.get_by_role("button", name="CSV", exact=True).click()
+        page.get_by_role("link", name="CSV", exact=True).click()
     assert saved.value.suggested_filename == "train_fold-1_loss.csv"
     rows = saved.value.path().read_text().splitlines()
     assert len(rows) == 1 + len(VALUES)
     assert rows[3].endswith(",NaN")
+
+
+def test_a_saved_picture_tells_its_name_and_nothing_is_sent_elsewhere(opened: Callable[..., Page]) -> None:
+    page = opened("?metric=fold-1/loss")
+    page.get_by_role("button", name="Enlarge train/fold-1/loss").click()
+    expect(page.locator("#enlarged .plotly")).to_have_count(1, timeout=30_000)
+    titles = page.locator("#enlarged .modebar-btn").evaluate_all("all => all.map((one) => one.dataset.title)")
+    assert titles
+    assert not [title for title in titles if "share" in title.lower() or "cloud" in title.lower()]
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="SVG", exact=True).click()
+    assert "train/fold-1/loss</text>" in saved.value.path().read_text()

@@ -28,7 +28,7 @@ from runreel_server.up import Broker
 from runs import RUN, random_run
 from serving import Server
 
-ASYNCHRONOUS = r"(/stream|/content|/logs.txt|/runs/{run}/events|/uploads/{artifact})$"
+ASYNCHRONOUS = r"(/stream|/content|/logs.txt|/series.csv|/runs/{run}/events|/uploads/{artifact})$"
 BOUNDED = settings(
     max_examples=12,
     deadline=None,

@@ -49,7 +49,7 @@ def create_app(services: Services) -> Flask:
 def application_of(services: Services) -> Application:
     """The whole server as an ASGI application: what lasts beside `create_app`."""
     from runreel_server import files
-    from runreel_server.api.streams import all_lines
+    from runreel_server.api.streams import all_lines, all_points
     from runreel_server.asgi import Application
 
     app = create_app(services)
@@ -61,6 +61,7 @@ def application_of(services: Services) -> Application:
         plays=source.plays,
         resolve=source.names.resolve,
         lines=all_lines(source),
+        points=all_points(source),
     )
     app.extensions["runreel"]["metrics"].streams = lambda: application.streams.open if application.streams else 0
     return application

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from runreel_server.api import plays
-from runreel_server.api.streams import TEXT_PARAMETERS
+from runreel_server.api.streams import TABLE_PARAMETERS, TEXT_PARAMETERS
 
 Json = dict[str, Any]
 
@@ -104,6 +104,20 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
                     "200": {
                         "description": "A line each: time, level, step, text.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
+                    },
+                    **failing,
+                },
+            }
+        },
+        "/api/v1/runs/{run}/series.csv": {
+            "get": {
+                "operationId": "get-runs-run-series-csv",
+                "summary": "All points of series.",
+                "parameters": [parameter.document() for parameter in TABLE_PARAMETERS],
+                "responses": {
+                    "200": {
+                        "description": "A line each: series, index, time, value.",
+                        "content": {"text/csv": {"schema": {"type": "string"}}},
                     },
                     **failing,
                 },

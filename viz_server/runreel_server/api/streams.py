@@ -93,6 +93,15 @@ def all_lines(source: Source) -> Callable[[str, MultiDict[str, str]], Iterator[l
     return lines
 
 
+TABLE_PARAMETERS = _SERIES[:1]
+"""Of series as a table, which `asgi` streams."""
+
+
+def all_points(source: Source) -> Callable[[str, MultiDict[str, str]], Iterator[str]]:
+    """Answers all points of the series of a run that a query is for, as CSV."""
+    return lambda run, query: source.series_.table(source.live(run), read(TABLE_PARAMETERS, query)["key"])
+
+
 def routes(source: Source) -> list[Route]:
     """The routes of streams."""
 

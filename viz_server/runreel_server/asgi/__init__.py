@@ -31,6 +31,7 @@ _ROUTES: Final = (
     (re.compile(r"/api/v1/runs/([^/]+)/stream"), ("GET",), "run_stream"),
     (re.compile(r"/api/v1/runs/([^/]+)/events"), ("GET",), "events"),
     (re.compile(r"/api/v1/runs/([^/]+)/logs\.txt"), ("GET",), "logs"),
+    (re.compile(r"/api/v1/runs/([^/]+)/series\.csv"), ("GET",), "points"),
     (re.compile(r"/api/v1/artifacts/([^/]+)/content"), ("GET", "HEAD"), "content"),
     (re.compile(r"/api/v1/uploads/([^/]+)"), ("PUT",), "upload"),
 )
@@ -46,6 +47,7 @@ class Application:
         plays: makes the frames of runs that are played.
         resolve: the id of the run that a unique end of its id names.
         lines: the lines of a run that a query is for.
+        points: the points of a run's series that a query is for, as CSV.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Application:
         plays: Plays,
         resolve: Callable[[str], str] = lambda run: run,
         lines: texts.Lines = lambda run, query: (),
+        points: texts.Rows = lambda run, query: (),
     ) -> None:
-        self._resolve, self._lines = resolve, lines
+        self._resolve, self._lines, self._rows = resolve, lines, points
         self._flask = WSGIMiddleware(flask, workers=THREADS)
         self._services = services
         self._most, self._plays = most_streams, plays
@@ -110,6 +113,9 @@ class Application:
 
     async def _logs(self, request: Request, run: str) -> None:
         await texts.serve(request, await asyncio.to_thread(self._resolve, run), self._lines)
+
+    async def _points(self, request: Request, run: str) -> None:
+        await texts.serve_table(request, await asyncio.to_thread(self._resolve, run), self._rows)
 
     async def _content(self, request: Request, artifact: str) -> None:
         await content.serve(request, artifact, self._services.content)

@@ -1,4 +1,4 @@
-"""`/api/v1/runs/ID/logs.txt`: the log as text, whole or filtered, of any size."""
+"""`/api/v1/runs/ID/logs.txt` and `series.csv`: the log as text and series as tables, of any size."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from runreel_server.asgi.http import Request
 Lines = Callable[[str, MultiDict[str, str]], Iterable[Sequence[Line]]]
 """(run, query) -> the lines that the query is for, in order."""
 
+Rows = Callable[[str, MultiDict[str, str]], Iterable[str]]
+"""(run, query) -> CSV, some rows at a time."""
+
 
 async def serve(request: Request, run: str, lines: Lines) -> None:
     """Stream the lines of a run.
@@ -25,16 +28,32 @@ async def serve(request: Request, run: str, lines: Lines) -> None:
         NotFound: no such run.
     """
     found = await asyncio.to_thread(lines, run, request.query())
+    await _send(request, as_text(found), "text/plain; charset=utf-8", f"{short(run)}.log")
+
+
+async def serve_table(request: Request, run: str, rows: Rows) -> None:
+    """Stream the points of a run's series.
+
+    Raises:
+        Problem: a parameter is none.
+        NotFound: no such run.
+    """
+    found = await asyncio.to_thread(rows, run, request.query())
+    encoded = (text.encode("utf-8", "replace") for text in found)
+    await _send(request, encoded, "text/csv; charset=utf-8; header=present", f"{short(run)}.csv")
+
+
+async def _send(request: Request, pieces: Iterable[bytes], kind: str, filename: str) -> None:
     headers = {
-        "content-type": "text/plain; charset=utf-8",
-        "content-disposition": f'attachment; filename="{short(run)}.log"',
+        "content-type": kind,
+        "content-disposition": f'attachment; filename="{filename}"',
         "content-security-policy": "sandbox",
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
         "x-accel-buffering": "no",
     }
     await request.start(200, headers)
-    await request.stream(as_text(found))
+    await request.stream(pieces)
 
 
 def as_text(found: Iterable[Sequence[Line]]) -> Iterator[bytes]:

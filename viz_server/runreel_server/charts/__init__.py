@@ -7,11 +7,13 @@ from .density import density
 from .figures import figure
 from .slices import m4, plain, series_json
 from .stored import StoredTiles
+from .tables import HEAD, csv_rows, pieces
 from .tiles import Tiles
 
 __all__ = [
     "AXES",
     "FIELDS",
+    "HEAD",
     "Axis",
     "Columns",
     "Slice",
@@ -19,9 +21,11 @@ __all__ = [
     "Tiles",
     "View",
     "choose_axis",
+    "csv_rows",
     "density",
     "figure",
     "m4",
+    "pieces",
     "plain",
     "series_json",
 ]

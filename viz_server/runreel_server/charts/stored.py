@@ -45,6 +45,10 @@ class StoredTiles:
         """Whether this axis can be drawn: where indices fall in the order of time, theirs needs all points."""
         return x != "at" or self._series.rises
 
+    def points(self, first: int, last: int) -> Columns:
+        """The points of rank `first` to `last`, this one not included, in the order of their stamps."""
+        return self._series.points(first, last)
+
     def indices_repeat(self) -> bool:
         """Whether any index occurs twice, or is not a number: then a chart over it says little."""
         return self._series.repeats

@@ -16,7 +16,8 @@ from runreel.events import Event
 from runreel.state.intervals import Intervals, add, holds
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.reader import Stored
-from runreel_server.charts import Axis, StoredTiles, Tiles, View, series_json
+from runreel_server.charts import Axis, StoredTiles, Tiles, View, pieces, series_json
+from runreel_server.charts.tables import Points as Table
 
 PATIENCE: Final = 30.0
 
@@ -119,6 +120,15 @@ class Series:
             return said(self.stored)
         with self.lock:
             return said(self.tiles)
+
+    def table(self) -> Iterator[Table]:
+        """All points in the order of their stamps, some at a time; what comes meanwhile may be among them."""
+        if self.stored is not None:
+            yield from pieces(self.stored)
+            return
+        with self.lock:  # a late point moves those after it: who reads slowly needs an order that stays
+            held = list(pieces(self.tiles))
+        yield from held
 
     def _ordinal(self, session: str) -> int:
         return self._ordinals.setdefault(session, len(self._ordinals))

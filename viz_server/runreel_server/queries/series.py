@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +12,7 @@ from runreel import ids
 from runreel.codec import parse_time
 from runreel.state import RUN
 from runreel_consumers.archive.points import Key
-from runreel_server.charts import View
+from runreel_server.charts import HEAD, View, csv_rows
 from runreel_server.feed import Feed, LiveRun
 from runreel_server.feed.series import Series
 
@@ -70,6 +70,25 @@ class SeriesQuery:
             found = self._of(live, wanted, view)
             answer |= {prefix + key: columns for key, columns in found.items()}
         return answer
+
+    def table(self, live: LiveRun, keys: Iterable[str]) -> Iterator[str]:
+        """All points of series as CSV, some lines at a time: `series,at,time,value`, a series after the other, each in
+        the order of its stamps. One that is not there (yet) has no line.
+
+        Raises:
+            ValueError: a key is none.
+            NotReachable: the store does not answer, or is slow.
+        """
+        places = {key: self._place(live, parse(key)) for key in dict.fromkeys(keys)}
+        held = self._feed.series(live.run).get([place for place in places.values() if place is not None], "time")
+
+        def lines() -> Iterator[str]:
+            yield HEAD
+            for key, place in places.items():
+                for points in () if place is None else held[place].table():
+                    yield csv_rows(key, points)
+
+        return lines()
 
     def _of(self, live: LiveRun, wanted: Sequence[tuple[str, Named]], view: View) -> Json:
         places = {key: self._place(live, named) for key, named in wanted}

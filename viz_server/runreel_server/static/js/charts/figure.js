@@ -1,7 +1,7 @@
 // What an enlarged chart shows: its lines in Plotly, and the buttons that save it. Loaded when one is opened, as Plotly is.
 import { color } from "../core/colors.js";
 import { ask, make, one, say } from "../core/dom.js";
-import { clock, count, fits, iso, stepName } from "../core/format.js";
+import { clock, count, fits, stepName } from "../core/format.js";
 import { smoothed } from "./options.js";
 import { CONFIG, layout, plotly } from "./plot.js";
 
@@ -28,7 +28,7 @@ export async function draw(store, panel, options, { dialog, figure, note }) {
   const look = layout({ xaxis: { type: by === "time" ? "date" : "linear", title: { text: { time: "", elapsed: "seconds since the start", at: "index" }[by] } }, yaxis: { type: log ? "log" : "linear" }, shapes: cut, showlegend: keys.length > 1 });
   await Plotly.newPlot(figure, traces, look, { ...CONFIG, toImageButtonOptions: { filename: panel.label } });
   say(note, told(Object.values(answer), store));
-  exports(dialog, Plotly, figure, panel.label, answer);
+  exports(dialog, Plotly, figure, panel.label, `/api/v1/runs/${store.run}/series.csv?${query}`);
 }
 
 /** @param {Answer} columns @param {string} label @param {import("./options.js").Chosen["x"]} by @param {number} smooth @param {string} ink */
@@ -58,8 +58,8 @@ function told(all, store) {
   ].filter(Boolean).join(", ");
 }
 
-/** The buttons that save the chart. @param {HTMLElement} dialog @param {any} Plotly @param {HTMLElement} figure @param {string} label @param {Record<string, Answer>} answer */
-function exports(dialog, Plotly, figure, label, answer) {
+/** The buttons that save the chart. @param {HTMLElement} dialog @param {any} Plotly @param {HTMLElement} figure @param {string} label @param {string} table address of all points */
+function exports(dialog, Plotly, figure, label, table) {
   const box = one('[data-out="exports"]', dialog), file = label.replace(/[^\w.-]+/g, "_");
   /** @param {string} name @param {() => void} act */
   const button = (name, act) => {
@@ -68,25 +68,15 @@ function exports(dialog, Plotly, figure, label, answer) {
     return made;
   };
   box.replaceChildren(
-    ...["png", "svg"].map((format) => button(format.toUpperCase(), () => void Plotly.downloadImage(figure, { format, filename: file, width: 1200, height: 640 }))),
-    button("CSV", () => save(`${file}.csv`, csv(answer))),
+    ...["png", "svg"].map((format) => button(format.toUpperCase(), () => void Plotly.downloadImage(pictured(figure, label), { format, filename: file, width: 1200, height: 640 }))),
+    make("a", { class: "button", title: "Save all points as CSV", href: table, download: `${file}.csv` }, "CSV"),
   );
 }
 
-/** The points as a table. @param {Record<string, Answer>} answer */
-export function csv(answer) {
-  const rows = Object.entries(answer).flatMap(([key, { at, time, value }]) => time.map((moment, n) => [quoted(key), at[n], iso(moment), value[n]].join(",")));
-  return `${["series,at,time,value", ...rows].join("\n")}\n`;
-}
-
-/** A cell: quoted, and no formula for the program that opens it. @param {string} text */
-const quoted = (text) => `"${(/^[=+\-@\t]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-
-/** @param {string} filename @param {string} text */
-function save(filename, text) {
-  const href = URL.createObjectURL(new Blob([text], { type: "text/csv" })), link = make("a", { href, download: filename });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+/** The chart as it is, with what a reader elsewhere needs: its name and a ground. @param {any} figure @param {string} label */
+function pictured({ data, layout }, label) {
+  const title = { text: label, font: { size: 16 }, x: 0.5, xanchor: "center" };
+  return { data, layout: { ...layout, title, margin: { ...layout.margin, t: 56 }, paper_bgcolor: color("--bg") } };
 }
 
 /** A moment as Plotly reads it: where the reader is. @param {number} time */

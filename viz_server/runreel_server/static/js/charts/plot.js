@@ -42,4 +42,7 @@ export function layout(own = {}) {
   return { ...base, ...own, ...axes, paper_bgcolor: base.paper_bgcolor, plot_bgcolor: base.plot_bgcolor, font: { ...own.font, ...base.font }, autosize: true };
 }
 
-export const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"] };
+/** No button that sends the chart to others' machines: what a run shows is its owner's. */
+export const CONFIG = {
+  displaylogo: false, responsive: true, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "lasso2d", "select2d"],
+};

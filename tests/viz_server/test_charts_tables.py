@@ -1,0 +1,80 @@
+"""Series as CSV: all of their points, whatever the names, live and stored."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from runreel import codec
+from runreel import events as ev
+from runreel_server.charts import HEAD, Tiles, csv_rows, pieces, tables
+from runs import RUN, START, Clock, Voice
+from serving import Server, listening
+
+COUNT = 5_000
+
+
+def test_a_name_is_quoted_and_no_formula_and_what_is_no_number_is_spelled() -> None:
+    tiles = Tiles()
+    tiles.append([0, 1.5], [1_795_338_000_000_000, 1_795_338_000_500_000], [0.5, np.nan])
+    (points,) = pieces(tiles)
+    assert (HEAD + csv_rows('=cmd|"x"!A1:loss', points)).split("\r\n") == [
+        "series,at,time,value",
+        '"\'=cmd|""x""!A1:loss",0,2026-11-22T09:00:00.000000Z,0.5',
+        '"\'=cmd|""x""!A1:loss",1.5,2026-11-22T09:00:00.500000Z,NaN',
+        "",
+    ]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_all_points_are_saved_however_many_a_chart_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    monkeypatch.setattr(tables, "PIECE", 700)
+    monkeypatch.setattr("runreel_consumers.archive.stored_points.LONG", 1_000)
+    server = Server(tmp_path)
+    clock = Clock()
+    voice = Voice("0" * 32, clock)
+    voice.open()
+    voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
+    voice.start("train", "f" * 16)
+    values = [float(n % 37) / 4 for n in range(COUNT)]
+    for first in range(0, COUNT, 500):
+        part = range(first, first + 500)
+        data = ev.Metrics(name="loss", time=[START + n * 1_000 for n in part], value=[values[n] for n in part])
+        clock.now = START + first * 1_000
+        voice.say(ev.METRICS, data, subject="train", execution="f" * 16)
+    if stored:
+        server.archive(voice.events)
+        server.put_away(RUN)
+    else:
+        server.archive(voice.events[:-3])
+        server.tell(voice.events[-3:])
+    with ExitStack() as stack:
+        _, port = listening(server.services, stack)
+
+        def get(query: str) -> tuple[int, str]:
+            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            stack.callback(connection.close)
+            connection.request("GET", f"/api/v1/runs/{RUN[-8:]}/series.csv?{query}")
+            answer = connection.getresponse()
+            if answer.status == 200:
+                assert answer.getheader("content-type") == "text/csv; charset=utf-8; header=present"
+                assert answer.getheader("content-disposition") == f'attachment; filename="{RUN[-8:]}.csv"'
+            return answer.status, answer.read().decode()
+
+        status, text = get(f"key={quote('train:loss')}&key=train:absent")
+        assert status == 200
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [float(row["value"]) for row in rows] == values
+        assert [row["at"] for row in rows] == [str(n) for n in range(COUNT)]
+        assert {row["series"] for row in rows} == {"train:loss"}
+        assert [codec.parse_time(row["time"]) for row in rows] == [START + n * 1_000 for n in range(COUNT)]
+        assert get("")[0] == get("key=nothing")[0] == 400
