@@ -185,3 +185,17 @@ def test_a_saved_picture_tells_its_name_and_nothing_is_sent_elsewhere(opened: Ca
     with page.expect_download() as saved:
         page.get_by_role("button", name="SVG", exact=True).click()
     assert "train/fold-1/loss</text>" in saved.value.path().read_text()
+
+
+def test_the_menu_closes_by_escape_and_by_a_click_elsewhere(opened: Callable[..., Page]) -> None:
+    page = opened()
+    button, body = page.get_by_label("How charts are drawn"), page.locator("#metrics .menu-body")
+    button.click()
+    page.locator('[data-do="smooth"]').focus()
+    page.keyboard.press("Escape")
+    expect(body).to_be_hidden()
+    expect(button).to_be_focused()
+    button.click()
+    expect(body).to_be_visible()
+    page.locator("h1").first.click()
+    expect(body).to_be_hidden()

@@ -60,21 +60,22 @@ def test_all_points_are_saved_however_many_a_chart_draws(
     with ExitStack() as stack:
         _, port = listening(server.services, stack)
 
-        def get(query: str) -> tuple[int, str]:
+        def get(query: str, name: str = "") -> tuple[int, str]:
             connection = HTTPConnection("127.0.0.1", port, timeout=10)
             stack.callback(connection.close)
             connection.request("GET", f"/api/v1/runs/{RUN[-8:]}/series.csv?{query}")
             answer = connection.getresponse()
             if answer.status == 200:
                 assert answer.getheader("content-type") == "text/csv; charset=utf-8; header=present"
-                assert answer.getheader("content-disposition") == f'attachment; filename="{RUN[-8:]}.csv"'
+                assert answer.getheader("content-disposition") == f'attachment; filename="{name}.csv"'
             return answer.status, answer.read().decode()
 
-        status, text = get(f"key={quote('train:loss')}&key=train:absent")
+        status, text = get(f"key={quote('train:loss')}&key=train:absent", RUN[-8:])
         assert status == 200
         rows = list(csv.DictReader(io.StringIO(text)))
         assert [float(row["value"]) for row in rows] == values
         assert [row["at"] for row in rows] == [str(n) for n in range(COUNT)]
         assert {row["series"] for row in rows} == {"train:loss"}
         assert [codec.parse_time(row["time"]) for row in rows] == [START + n * 1_000 for n in range(COUNT)]
+        assert get(f"key={quote('train:loss')}", "train_loss") == (status, text)
         assert get("")[0] == get("key=nothing")[0] == 400

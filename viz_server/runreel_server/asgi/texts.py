@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 from urllib.parse import unquote
 
 from werkzeug.datastructures import MultiDict
@@ -12,6 +14,11 @@ from runreel.codec import iso
 from runreel.ids import short
 from runreel_consumers.archive.lines import Line
 from runreel_server.asgi.http import Request
+
+MOST_NAME: Final = 100
+"""Characters of a file's name."""
+
+_STRANGE: Final = re.compile(r"[^A-Za-z0-9.-]+")
 
 Lines = Callable[[str, MultiDict[str, str]], Iterable[Sequence[Line]]]
 """(run, query) -> the lines that the query is for, in order."""
@@ -40,7 +47,9 @@ async def serve_table(request: Request, run: str, rows: Rows) -> None:
     """
     found = await asyncio.to_thread(rows, run, request.query())
     encoded = (text.encode("utf-8", "replace") for text in found)
-    await _send(request, encoded, "text/csv; charset=utf-8; header=present", f"{short(run)}.csv")
+    keys = request.query().getlist("key")
+    name = _STRANGE.sub("_", unquote(keys[0]))[:MOST_NAME] if len(keys) == 1 else short(run)
+    await _send(request, encoded, "text/csv; charset=utf-8; header=present", f"{name}.csv")
 
 
 async def _send(request: Request, pieces: Iterable[bytes], kind: str, filename: str) -> None:

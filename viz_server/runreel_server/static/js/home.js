@@ -1,6 +1,7 @@
 // Home and the list of runs: rendered by the server, asked for again when the stream says that a run changed. Links and forms
 // of the list change the page in place; without a script they load it.
 import { all, one } from "./core/dom.js";
+import { closeMenus, menus } from "./core/menus.js";
 import { printing } from "./core/print.js";
 import { findRuns } from "./find/runs.js";
 import { morph } from "./home/morph.js";
@@ -64,11 +65,6 @@ function addressOf(form) {
   return text ? `${path}?${text}` : path;
 }
 
-/** @param {Node | null} [but] */
-function closeMenus(but = null) {
-  for (const menu of all("details.menu[open]")) if (!but || !menu.contains(but)) menu.removeAttribute("open");
-}
-
 /** @param {HTMLElement} button @param {string} text */
 async function copy(button, text) {
   const said = button.firstChild ?? button, before = said.textContent;
@@ -88,9 +84,9 @@ const ACTIONS = {
   "copy-chosen": (button) => void copy(button, [...chosen].join("\n")),
 };
 
+menus();
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
-  closeMenus(event.target);
   const button = /** @type {HTMLElement | null} */ (event.target.closest("[data-do]"));
   if (button) ACTIONS[button.dataset.do ?? ""]?.(button);
   const link = event.target.closest("a");
@@ -123,10 +119,7 @@ document.addEventListener("change", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const active = document.activeElement, step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (event.key === "Escape") {
-    active?.closest("details.menu[open]")?.querySelector("summary")?.focus();
-    closeMenus();
-  } else if (event.key === "/" && !active?.closest("input, select, textarea, .menu[open]")) {
+  if (event.key === "/" && !active?.closest("input, select, textarea, .menu[open]")) {
     event.preventDefault();
     one('input[type="search"]').focus();
   } else if (step && active?.matches("[data-run] a, [data-failed] a")) {

@@ -7,9 +7,10 @@ import { Address } from "./core/address.js";
 import { Choice } from "./core/choice.js";
 import { Cursor } from "./core/cursor.js";
 import { one } from "./core/dom.js";
+import { menus } from "./core/menus.js";
 import { printing, stamped } from "./core/print.js";
 import { choosing, graph } from "./graph/graph.js";
-import { events } from "./head/events.js";
+import { raw } from "./head/raw.js";
 import { findInRun } from "./find/run.js";
 import { head } from "./head/head.js";
 import { keys } from "./player/keys.js";
@@ -50,7 +51,7 @@ lanes(store, scheduler, marks, part);
 const metrics = charts(store, scheduler, { address, choice, cursor }, (panel, options) => void enlarge(store, panel, options));
 const pictures = artifacts(store, scheduler, choice);
 params(store, scheduler, choice);
-one('[data-do="events"]').addEventListener("click", events(store));
+raw(store);
 const lines = log(store, scheduler, choice, address);
 const acts = actions(store, rewind, play, marks, view);
 const told = acts.told;
@@ -71,6 +72,7 @@ const region = tabs(), find = findInRun(store, {
     lines.search(text);
   },
 });
+menus();
 keys(acts, region, { toggle: lines.toggle, find });
 choosing(choice);
 
