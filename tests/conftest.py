@@ -1,5 +1,6 @@
 """What every test folder has: the shared helpers on the path, and the real parts as fixtures."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 pytest_plugins = ["native"]
+
+# Hundreds of processes are started, by the workers and by the tests: without it each compiles all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("house", deadline=None)  # a busy machine is no fault of an example
 settings.load_profile("house")

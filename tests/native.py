@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = set(getattr(item, "fixturenames", ()))
         if asked & {"kafka", "minio"}:
             item.add_marker(pytest.mark.native)
-        if "browser" in asked:
+        if asked & {"browser", "windows"}:
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 

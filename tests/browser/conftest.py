@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from native_stack.install import CHROMIUM
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from native_stack.install import CHROMIUM, HEADLESS
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 import commands
 from chromium import FLAGS, Watch
@@ -21,14 +21,26 @@ PATIENCE = 30_000  # milliseconds that a page may take to be as expected: the ma
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium, shared by the session."""
+def _playwright() -> Iterator[Playwright]:
     require("chromium", CHROMIUM.exists())
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(_playwright: Playwright) -> Iterator[Browser]:
+    """A headless Chromium, shared by the session: the one without windows where it is installed, for it is lighter."""
+    path = HEADLESS if HEADLESS.exists() else CHROMIUM
+    with _playwright.chromium.launch(executable_path=path, args=list(FLAGS)) as launched:
         yield launched
-        launched.close()
+
+
+@pytest.fixture(scope="session")
+def windows(_playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium that has windows, though nobody sees them, shared by the session."""
+    with _playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS)) as launched:
+        yield launched
 
 
 @pytest.fixture
@@ -59,9 +71,9 @@ def page(new_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture
-def tabs(browser: Browser, watch: Watch) -> Iterator[Tabs]:
+def tabs(windows: Browser, watch: Watch) -> Iterator[Tabs]:
     """A window whose tabs hide each other."""
-    made = Tabs(browser, watch)
+    made = Tabs(windows, watch)
     yield made
     made.close()
 

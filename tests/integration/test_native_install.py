@@ -175,8 +175,20 @@ def test_chromium_without_root_says_what_root_should_run(tmp_path: Path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("native_stack.install.CHROMIUM", tmp_path / "chromium")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(NativeError, match="sudo apt-get update && sudo apt-get install -y chromium"):
+    with pytest.raises(
+        NativeError, match="sudo apt-get update && sudo apt-get install -y chromium chromium-headless-shell"
+    ):
         install_chromium()
+
+
+def test_a_chromium_with_windows_is_enough_where_no_other_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chromium").touch()
+    monkeypatch.setattr("native_stack.install.CHROMIUM", tmp_path / "chromium")
+    monkeypatch.setattr("native_stack.install.HEADLESS", tmp_path / "headless")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert not install_chromium()
 
 
 def test_a_server_that_is_not_installed_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
