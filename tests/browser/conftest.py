@@ -19,6 +19,10 @@ from tabs import Tabs
 
 PATIENCE = 30_000  # milliseconds that a page may take to be as expected: the machine may be busy
 
+# Without windows Chromium says that notifications are blocked, whatever it is told; a page of a person's may ask.
+UNDECIDED = """self.Notification && Object.defineProperty(
+    Notification, "permission", { configurable: true, get: () => "default" })"""
+
 
 @pytest.fixture(scope="session")
 def _playwright() -> Iterator[Playwright]:
@@ -58,6 +62,7 @@ def new_page(browser: Browser, watch: Watch) -> Iterator[Callable[..., Page]]:
 
         def make(**options: Any) -> Page:
             context = contexts.enter_context(browser.new_context(**options))
+            context.add_init_script(UNDECIDED)
             watch.attach(context)
             return context.new_page()
 
