@@ -32,9 +32,10 @@ GAP = 1_000  # microseconds between lines
 Row = dict[str, Any]
 
 
-def fill(server: Server, lines: int = LINES) -> None:
-    """Have the archive hold a run of so many lines: an error in 10,000, a text that only one has."""
-    clock, random = Clock(), Random(7)
+def fill(server: Server, lines: int = LINES, start: int = START) -> list[Voice]:
+    """Have the archive hold a run of so many lines, said from `start` on: an error in 10,000, a text that only one has.
+    Answers its sessions, the owner first."""
+    clock, random = Clock(start), Random(7)
     owner = Voice(f"{0:032x}", clock)
     owner.open()
     owner.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))
@@ -44,6 +45,8 @@ def fill(server: Server, lines: int = LINES) -> None:
     voices = [Voice(f"{number + 1:032x}", clock) for number in range(STEPS)]
     done, rare = 0, lines // 2 + 123
     while done < lines:
+        for voice in voices:
+            voice.events.clear()
         for _ in range(FILL):
             voice = voices[done // EACH % STEPS]
             numbers = range(done, done + EACH)
@@ -53,14 +56,13 @@ def fill(server: Server, lines: int = LINES) -> None:
             if done <= rare < done + EACH:
                 texts[rare - done] = "the needle that is only here"
             levels = ["ERROR" if n % 10_000 == 9_999 else "INFO" for n in numbers]
-            times = [START + n * GAP for n in numbers]
+            times = [start + n * GAP for n in numbers]
             clock.now = times[-1]
             where = {"subject": f"train/fold-{done // EACH % STEPS}", "execution": f"{done // EACH % STEPS:016x}"}
             voice.say(ev.LOGS, ev.Logs(time=times, level=levels, text=texts), time=times[-1], passes=0, **where)
             done += EACH
         server.archive(sorted((event for voice in voices for event in voice.events), key=lambda event: event.time))
-        for voice in voices:
-            voice.events.clear()
+    return [owner, *voices]
 
 
 def store(server: Server) -> None:
