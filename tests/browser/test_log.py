@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from runreel.codec import iso
 from runreel_consumers.archive.lines import Span
@@ -38,8 +38,8 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Talk, str]]
 def opened(talk: tuple[Talk, str], new_page: Callable[..., Page]) -> Callable[..., Page]:
     """`opened(query)` opens the page and waits until it has lines."""
 
-    def make(query: str = "", **options: Any) -> Page:
-        page = new_page(**{"timezone_id": "UTC", "viewport": {"width": 1440, "height": 900}, **options})
+    def make(query: str = "", page: Page | None = None, **options: Any) -> Page:
+        page = page or new_page(**{"timezone_id": "UTC", "viewport": {"width": 1440, "height": 900}, **options})
         page.set_default_timeout(PATIENCE)
         page.goto(talk[1] + query)
         expect(page.locator(".wire")).not_to_have_attribute("data-wire", "opening")
@@ -164,6 +164,28 @@ def test_the_rail_has_the_errors_of_the_whole_log_and_leads_anywhere(opened: Cal
     settles(page, lambda seen: seen[0] < LINES * 0.01)
     page.mouse.click(*rail(page, 1))
     settles(page, lambda seen: seen[-1] > LINES * 0.99)
+
+
+def test_the_rail_is_counted_one_question_after_another_and_lines_come_first(
+    opened: Callable[..., Page], new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    held: list[Route] = []
+    page.route(re.compile(r"/density\?of=\w+&width=400"), lambda route: held.append(route))  # noqa: PLW0108
+    given_up: list[str] = []
+    page.on("requestfailed", lambda request: given_up.append(request.url))
+    opened(page=page)
+    wait_for(lambda: held)
+    assert "of=lines" in held[0].request.url
+    with page.expect_request(re.compile("/logs.*level=ERROR")):
+        page.locator('[data-do="log-level"]').select_option("ERROR")
+    wait_for(lambda: page.evaluate("1") and given_up == [held[0].request.url])
+    wait_for(lambda: page.evaluate("1") and len(held) == 2)
+    held[1].continue_()
+    wait_for(lambda: page.evaluate("1") and len(held) == 3)
+    assert "of=errors" in held[2].request.url
+    held[2].continue_()
+    expect(page.locator(".rail-errors")).to_have_attribute("d", re.compile("M0"))
 
 
 def test_levels_are_filtered_by_the_server(opened: Callable[..., Page]) -> None:

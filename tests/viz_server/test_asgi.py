@@ -7,16 +7,20 @@ import http.client
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runreel import codec, ids
 from runreel import events as ev
 from runreel_consumers.blobs.artifacts import ArtifactInfo, write_info
+from runreel_server.asgi import THREADS
+from runreel_server.queries.lines import LineQuery
 from serving import Server, listening
 from support import wait_for
 
@@ -280,3 +284,37 @@ def test_a_server_that_ends_tells_its_streams(tmp_path: Path) -> None:
         while (name := event(answer)[0]) == "ping":
             pass
         assert name == "bye"
+
+
+def test_lines_are_answered_while_many_questions_to_whole_runs_go_on(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those, one whose client has gone while it waited for its turn is never begun."""
+    begun, free = [], threading.Event()
+    counts = LineQuery.counts
+
+    def slow(*arguments: Any) -> Any:
+        begun.append(arguments)
+        assert free.wait(30)
+        return counts(*arguments)
+
+    monkeypatch.setattr(LineQuery, "counts", slow)
+    path = f"/api/v1/runs/{served.run}/density?of=lines&width=10"
+    with ExitStack() as stack:
+        stack.callback(free.set)
+        asking = [stack.enter_context(closing(served.connect(30))) for _ in range(THREADS + 2)]
+        for connection in asking[:THREADS]:
+            connection.request("GET", path)
+        wait_for(lambda: len(begun) == THREADS)
+        left, last = asking[THREADS:]
+        left.request("GET", path)
+        served.get("/healthz")
+        left.close()
+        last.request("GET", path)
+        answer, _ = served.get(f"/api/v1/runs/{served.run}/logs")
+        assert answer.status == 200
+        assert len(begun) == THREADS
+        free.set()
+        assert last.getresponse().status == 200
+        assert [connection.getresponse().status for connection in asking[:THREADS]] == [200] * THREADS
+    assert len(begun) == THREADS + 1

@@ -24,7 +24,12 @@ from runreel_server.services import Services
 logger = logging.getLogger(__name__)
 
 THREADS: Final = 10
-"""Of Flask: for pages and short answers."""
+"""Of Flask: for pages and short answers, and as many for what reads a whole run."""
+
+_WHOLE: Final = re.compile(r"/api/v1/runs/[^/]+/(density|marks|hits|delta)")
+"""What reads a whole run: it may take seconds, and lines, charts and pages do not wait for it."""
+
+_AT: Final = re.compile(rb"(?:^|&)at=[^&]")
 
 _ROUTES: Final = (
     (re.compile(r"/api/v1/stream"), ("GET",), "stream"),
@@ -63,6 +68,8 @@ class Application:
     ) -> None:
         self._resolve, self._lines, self._rows = resolve, lines, points
         self._flask = WSGIMiddleware(flask, workers=THREADS)
+        self._readers = WSGIMiddleware(flask, workers=THREADS)
+        self._turns = asyncio.Semaphore(THREADS)
         self._services = services
         self._most, self._plays = most_streams, plays
         self._hosts = Hosts(services.settings.host, services.settings.url)
@@ -86,7 +93,23 @@ class Application:
                 request = Request(scope, receive, send)
                 await _answered(request, lambda: getattr(self, f"_{name}")(request, *found.groups()))  # noqa: B023
                 return
+        if scope["method"] == "GET" and (_WHOLE.fullmatch(scope["path"]) or _AT.search(scope["query_string"])):
+            await self._whole(scope, receive, send)
+            return
         await self._flask(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have a question to a whole run answered in its turn; one that nobody waits for any more is not begun."""
+        gone = asyncio.ensure_future(Request(scope, receive, send).disconnected())
+        turn = asyncio.ensure_future(self._turns.acquire())
+        try:
+            await asyncio.wait((gone, turn), return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done():
+                await self._readers(scope, _nothing, send)  # type: ignore[arg-type]
+        finally:
+            gone.cancel()
+            if not turn.cancel():
+                self._turns.release()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -122,6 +145,11 @@ class Application:
 
     async def _upload(self, request: Request, token: str) -> None:
         await uploads.serve(request, token, self._services.receive)
+
+
+async def _nothing() -> dict[str, Any]:
+    """The body of a request that has none."""
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def _answered(request: Request, serve: Callable[[], Awaitable[None]]) -> None:

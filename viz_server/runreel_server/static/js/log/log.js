@@ -80,6 +80,7 @@ export function log(store, scheduler, choice, address) {
   /** Load lines in place of those that are there: the newest, or those around a place. @param {string} [place] @param {number} [from] where it is to be in view */
   const load = async (place, from = 0.3) => {
     loading?.abort();
+    strip.wait();
     const mine = (loading = new AbortController()), { signal } = mine, where = /** @type {Record<string, string>} */ (place ? { around: place } : {});
     moment = store.past?.at ?? null;
     missed = false;
@@ -111,6 +112,7 @@ export function log(store, scheduler, choice, address) {
         page = await query.page({ before: page.before }, signal); // a search answers in slices
       }
       if (!lines.all.length && query.filtered) told(query.text || query.level.value ? "No line is like that" : "The chosen step has said nothing");
+      strip.go();
       if (missed) soon();
       else if (lines.end) take(held.splice(0));
       for (let { before } = lines; before && query.text && !place; ) {
@@ -122,7 +124,10 @@ export function log(store, scheduler, choice, address) {
       const { status, message } = /** @type {any} */ (error);
       if (!signal.aborted) told(status === 400 ? message : "The lines could not be loaded", status === 400);
     }
-    if (loading === mine) loading = null;
+    if (loading === mine) {
+      loading = null;
+      strip.go();
+    }
     scheduler.request("log");
   };
 

@@ -62,7 +62,9 @@ export function thinned(times) {
  */
 export function rail(store, jump) {
   const strip = one("#log .rail"), thumb = one("i", strip);
-  let scale = new Scale([0], 0, 1), known = false, asked = 0, measured = Infinity, held = false, seen = [0, 0];
+  let scale = new Scale([0], 0, 1), known = false, due = false, measured = Infinity, held = false, seen = [0, 0];
+  /** @type {AbortController | null} of what is being counted */
+  let counting = null;
   /** @type {Record<string, number[]>} */
   const marks = { errors: [], hits: [] };
 
@@ -82,19 +84,25 @@ export function rail(store, jump) {
     put(size < 1 ? top / (1 - size) : 0, Math.max(LEAST, size * strip.clientHeight));
   };
 
+  /** Count all lines, then the errors: one after the other, so that they are never many beside the lines themselves. */
   const measure = async () => {
-    const mine = (asked += 1), from = store.start, to = store.moment, range = new URLSearchParams({ width: String(WIDTH), from: iso(from), to: iso(to) });
+    counting?.abort();
+    const mine = (counting = new AbortController()), from = store.start, to = store.moment, range = new URLSearchParams({ width: String(WIDTH), from: iso(from), to: iso(to) });
+    /** @param {string} of @returns {Promise<number[]>} */
+    const counted = async (of) => (await ask(`/api/v1/runs/${store.run}/density?of=${of}&${range}`, mine.signal)).total;
     measured = store.clock();
+    due = false;
     try {
-      const [all, bad] = await Promise.all(["lines", "errors"].map((of) => ask(`/api/v1/runs/${store.run}/density?of=${of}&${range}`)));
-      if (mine !== asked) return;
-      scale = new Scale(all.total, from, to);
+      scale = new Scale(await counted("lines"), from, to);
       known = true;
-      marks.errors = bad.total.flatMap((/** @type {number} */ count, /** @type {number} */ n) => (count ? [from + (n + 0.5) * scale.pitch] : []));
+      draw();
+      const pitch = scale.pitch, bad = await counted("errors");
+      marks.errors = bad.flatMap((count, n) => (count ? [from + (n + 0.5) * pitch] : []));
       draw();
     } catch {
       // without it the list scrolls as any other
     }
+    if (counting === mine) counting = null;
   };
 
   /** @param {PointerEvent} event */
@@ -120,6 +128,14 @@ export function rail(store, jump) {
 
   return {
     measure,
+    /** Lines are asked for: they come first. */
+    wait: () => {
+      due ||= counting !== null;
+      counting?.abort();
+      counting = null;
+    },
+    /** They are there. */
+    go: () => void (due && measure()),
     /** What is in view, from the moment of its first line to that of its last. @param {number[]} times */
     see: (...times) => {
       seen = times;
@@ -134,7 +150,7 @@ export function rail(store, jump) {
     grow: (count, last) => {
       if (known) scale.grow(count, Math.max(...last.map((line) => line.time)));
       marks.errors = thinned([...marks.errors, ...last.filter((line) => /^(error|critical)$/i.test(line.level ?? "")).map((line) => line.time)]);
-      if ((!known || count > last.length) && store.clock() - measured > AGAIN) void measure();
+      if (!counting && (!known || count > last.length) && store.clock() - measured > AGAIN) void measure();
     },
   };
 }
