@@ -57,8 +57,8 @@ def test_a_step_in_a_second_terminal_finds_it(machine: Up) -> None:
     """Nothing is configured but where the state lies, which is a user's own folder otherwise."""
     number, url = python(machine.folder, STEP).split()
     assert url == f"{machine.hub.url}/runs/{number}"
-    listed = run(machine.folder, "runs").stdout.decode()  # what was acknowledged was told to the list before
-    assert f"{number[-8:]}" in listed
+    # What was acknowledged was told to the list before; an `up` that has just begun hears it a moment later.
+    listed = wait_for(lambda: text if number[-8:] in (text := run(machine.folder, "runs").stdout.decode()) else "")
     assert "SUCCEEDED" in listed
     state = machine.complete(number)
     assert (state["pipeline"], state["state"], state["missing"]) == ("nightly", "SUCCEEDED", [])
