@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -109,6 +110,11 @@ def test_the_list_is_filtered_by_name_type_and_step(page: Page, url: str) -> Non
     page.locator('[data-do="artifact-type"]').select_option("Model")
     field.fill("mod")
     expect(shown.locator(".name .clip")).to_have_text(["report", "model"])
+    expect(page).to_have_url(re.compile("type=Model&artifact=mod"))
+    page.reload()
+    expect(shown.locator(".name .clip")).to_have_text(["report", "model"])
+    expect(field).to_have_value("mod")
+    expect(page.locator('[data-do="artifact-type"]')).to_have_value("Model")
     page.locator('[data-do="artifact-type"]').evaluate("chosen => chosen.append(new Option('ClassificationMetrics'))")
     box = field.bounding_box()
     assert box

@@ -136,6 +136,15 @@ def test_a_link_opens_what_was_unfolded(opened: Callable[..., Page]) -> None:
     expect(node(page, "train/fold-1")).to_have_attribute("aria-level", "2")
 
 
+def test_the_step_that_an_address_chose_is_in_view(opened: Callable[..., Page]) -> None:
+    step = "stagebx/job-57"
+    for query in (f"?step={step.partition('/')[0]}", f"?open=all&step={step}"):
+        page = opened(MANY, query)
+        chosen = page.locator('.node[aria-selected="true"]')
+        expect(chosen).to_have_count(1)
+        expect(chosen).to_be_in_viewport()
+
+
 def test_a_chosen_step_filters_the_log_and_stands_in_the_address(opened: Callable[..., Page]) -> None:
     page = opened(query="?open=train")
     expect(page.locator(".log li")).to_have_count(3)

@@ -156,6 +156,8 @@ def test_keys_step_to_what_matters(opened: Callable[..., Page]) -> None:
     expect(page.locator('.node[data-step="extract"]')).to_have_attribute("data-state", "RUNNING")
     page.keyboard.press("A")
     expect(page.locator('[data-out="jump"]')).to_have_text("No artifact before this")
+    expect(page.locator('[data-out="jump"]')).to_be_in_viewport()
+    expect(page.locator('[data-out="jump"]')).to_have_text("")
     expect(page.locator('[data-out="errors"]')).to_have_text("1 error")
 
 

@@ -49,7 +49,7 @@ const view = timeline(store, scheduler, rewind, play, part, cursor);
 strip(store, scheduler, part);
 lanes(store, scheduler, marks, part);
 const metrics = charts(store, scheduler, { address, choice, cursor }, (panel, options) => void enlarge(store, panel, options));
-const pictures = artifacts(store, scheduler, choice);
+const pictures = artifacts(store, scheduler, choice, address);
 params(store, scheduler, choice);
 raw(store);
 const lines = log(store, scheduler, choice, address);

@@ -29,8 +29,9 @@ function fault({ state, reason }, over) {
  * @param {import("../core/store.js").Store} store
  * @param {import("../core/scheduler.js").Scheduler} scheduler
  * @param {import("../core/choice.js").Choice} choice
+ * @param {import("../core/address.js").Address} address
  */
-export function artifacts(store, scheduler, choice) {
+export function artifacts(store, scheduler, choice, address) {
   const region = one("#artifacts"), box = one(".artifacts", region), rows = one(".artifact-rows", box), type = one('[data-do="artifact-type"]', region), filter = one('[data-do="artifact"]', region);
   const used = one(".used", region), scoped = scope(region, choice);
   /** @type {Map<string, HTMLElement>} */
@@ -39,6 +40,7 @@ export function artifacts(store, scheduler, choice) {
   const pictured = new Map();
   /** @type {Map<string, Promise<void>>} those that were asked for */
   const pictures = new Map();
+  let kind = address.get("type"); // the field has it as soon as there is one of that type
   let limit = PAGE; // so many of them are in the page; more when the reader comes near the end
 
   const draw = () => {
@@ -51,14 +53,15 @@ export function artifacts(store, scheduler, choice) {
       if (!known.has(kind)) type.append(make("option", { value: kind }, name(kind)));
       known.add(kind);
     }
+    if (type.value !== kind) type.value = known.has(kind) ? kind : "";
     const wanted = filter.value.trim().toLowerCase(), like = (/** @type {Artifact} */ one) => [one.name || one.id, one.type || "Artifact", stepName(one.step ?? "")].some((text) => text.toLowerCase().includes(wanted));
-    const shown = scoped(order.filter((one) => (!type.value || (one.type || "Artifact") === type.value) && like(one)), (one) => choice.covers(one.step ?? ""));
+    const shown = scoped(order.filter((one) => (!kind || (one.type || "Artifact") === kind) && like(one)), (one) => choice.covers(one.step ?? ""));
     const users = usersOf(), elements = shown.slice(0, limit).map((one) => ({ one, card: cardOf(one, one.id, users) }));
     arrange(rows, elements.filter(({ one }) => !CARDS.has(one.type || "")).map(({ card }) => card));
     arrange(box, [...elements.filter(({ one }) => CARDS.has(one.type || "")).map(({ card }) => card), rows]);
     one('[data-empty="artifacts"]', region).hidden = order.length > 0;
     one('[data-out="no-artifact"]', region).hidden = !order.length || shown.length > 0;
-    tell("no-artifact", wanted || type.value ? "No artifact is like that" : "The chosen step has made none");
+    tell("no-artifact", wanted || kind ? "No artifact is like that" : "The chosen step has made none");
     tell("artifacts", !everything ? "" : shown.length < everything ? `${count(shown.length)} of ${count(everything)}` : count(everything));
     drawUsed(users);
   };
@@ -129,7 +132,14 @@ export function artifacts(store, scheduler, choice) {
     limit += PAGE;
     scheduler.request("artifacts");
   }, { passive: true });
-  for (const chosen of [type, filter]) chosen.addEventListener("input", () => scheduler.request("artifacts"));
+  filter.value = address.get("artifact");
+  for (const chosen of [type, filter]) {
+    chosen.addEventListener("input", () => {
+      kind = type.value;
+      address.set({ artifact: filter.value.trim(), type: kind });
+      scheduler.request("artifacts");
+    });
+  }
   choice.on(() => scheduler.request("artifacts"));
   scheduler.add("artifacts", draw, 1);
   store.on(["state", "time"], () => scheduler.request("artifacts"));

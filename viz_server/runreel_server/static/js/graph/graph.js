@@ -161,6 +161,7 @@ export function graph(store, scheduler, address, choice) {
     const node = shows(store.graph, path);
     if (!node) return undefined;
     stop();
+    if (store.graph !== laid) measure(); // what is not yet as wide as the graph cannot be scrolled there
     wanted = node.id;
     if (narrow.matches) elements.get(node.id)?.scrollIntoView({ block: "center" });
     else view.reveal(node);
@@ -212,9 +213,19 @@ export function graph(store, scheduler, address, choice) {
   narrow.addEventListener("change", again);
   choice.on(again);
   store.on(["state", "time"], again);
-  store.on(["graph"], (detail) => (detail === "stale" ? void refresh() : again()));
+  let arriving = Boolean(choice.id) && !narrow.matches; // what the address chose is brought into view, in the graph that it asks for
+  const arrive = () => {
+    if (arriving) bring(choice.id);
+    arriving = false;
+  };
+  store.on(["graph"], (detail) => {
+    if (detail === "stale") return void refresh();
+    again();
+    arrive();
+  });
   unfold.setAttribute("aria-pressed", String(folds.all));
   if (folds.open.size) void refresh();
+  else arrive();
   return { bring };
 }
 

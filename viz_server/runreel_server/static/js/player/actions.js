@@ -3,7 +3,7 @@ import { all, one, say, tell } from "../core/dom.js";
 import { clock, iso } from "../core/format.js";
 
 const KINDS = /** @type {const} */ (["error", "artifact", "state", "gap"]);
-const SAID = 2500; // milliseconds that a button says what it did
+const SAID = 2500, TOLD = 4000; // milliseconds that a button says what it did, and that the page says why nothing moved
 
 /**
  * @param {import("../core/store.js").Store} store
@@ -21,14 +21,22 @@ export function actions(store, rewind, play, marks, view) {
     rewind.go(at);
   };
 
+  let telling = 0;
+  /** @param {string} text why nothing moved */
+  const hint = (text) => {
+    tell("jump", text);
+    clearTimeout(telling);
+    telling = setTimeout(() => tell("jump", ""), TOLD);
+  };
+
   /** @param {import("./marks.js").Kind} kind @param {1 | -1} way */
   const jump = async (kind, way) => {
     try {
       const at = await marks.next(kind, way, rewind.here);
       if (at !== null) go(at);
-      else tell("jump", `No ${kind === "state" ? "change" : kind} ${way > 0 ? "after" : "before"} this`);
+      else hint(`No ${kind === "state" ? "change" : kind} ${way > 0 ? "after" : "before"} this`);
     } catch {
-      tell("jump", "The server did not answer");
+      hint("The server did not answer");
     }
   };
 
