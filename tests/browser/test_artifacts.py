@@ -121,6 +121,16 @@ def test_the_list_is_filtered_by_name_type_and_step(page: Page, url: str) -> Non
     assert box["width"] >= 80, "a long type takes no room from the text"
 
 
+def test_an_addresses_type_that_nothing_has_stands_in_the_field_and_can_be_left(page: Page, url: str) -> None:
+    page.goto(f"{url}/runs/{RUN}?type=Nope")
+    field = page.locator('[data-do="artifact-type"]')
+    expect(field).to_have_value("Nope")
+    expect(page.locator("#artifacts .vacant:visible")).to_have_text("No artifact is like that")
+    field.select_option("")
+    expect(page.locator('[data-out="artifacts"]')).to_have_text("2 of 4")  # those of the step that failed
+    expect(page).not_to_have_url(re.compile("type="))
+
+
 def test_what_is_missing_or_not_whole_says_why(page: Page, url: str) -> None:
     page.goto(f"{url}/runs/{RUN}?step=train")
     model, report = (page.locator(f'#artifacts [data-artifact="{key}"]') for key in (MODEL, LOST))

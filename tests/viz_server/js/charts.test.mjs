@@ -1,6 +1,7 @@
 // What the charts do with numbers: smoothing, the axis of many lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { local } from "../../../viz_server/runreel_server/static/js/charts/figure.js";
 import { smoothed } from "../../../viz_server/runreel_server/static/js/charts/options.js";
 import { Panel } from "../../../viz_server/runreel_server/static/js/charts/panel.js";
 
@@ -11,6 +12,11 @@ test("smoothing begins where the values begin, keeps a constant, and leaves gaps
   assert.ok(Number.isNaN(gap));
   assert.ok(last > 16 && last < 20);
   assert.deepEqual(smoothed([1, Infinity, 3], 0.5)[1], Infinity);
+});
+
+test("a moment keeps its microseconds, which a Date does not know", () => {
+  assert.equal(local(1_795_338_000_000_123), "2026-11-22 09:00:00.000123");
+  assert.equal(local(1_795_338_000_999_007), "2026-11-22 09:00:00.999007");
 });
 
 test("a logarithmic axis reaches whole decades and leaves out what has no place on it", () => {

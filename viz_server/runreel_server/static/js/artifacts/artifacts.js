@@ -40,7 +40,7 @@ export function artifacts(store, scheduler, choice, address) {
   const pictured = new Map();
   /** @type {Map<string, Promise<void>>} those that were asked for */
   const pictures = new Map();
-  let kind = address.get("type"); // the field has it as soon as there is one of that type
+  let kind = address.get("type"); // of which there may be none (yet)
   let limit = PAGE; // so many of them are in the page; more when the reader comes near the end
 
   const draw = () => {
@@ -48,12 +48,11 @@ export function artifacts(store, scheduler, choice, address) {
     const everything = Object.keys(store.live.artifacts ?? {}).length;
     const order = outputs.map((one, n) => ({ one, n, at: micros(one.created) ?? 0 })).sort((a, b) => b.at - a.at || b.n - a.n).map((item) => item.one);
     const known = new Set(Array.from(type.options, (/** @type {HTMLOptionElement} */ option) => option.value));
-    for (const one of order) {
-      const kind = one.type || "Artifact";
-      if (!known.has(kind)) type.append(make("option", { value: kind }, name(kind)));
-      known.add(kind);
+    for (const wish of [kind, ...order.map((one) => one.type || "Artifact")]) {
+      if (wish && !known.has(wish)) type.append(make("option", { value: wish }, name(wish)));
+      known.add(wish);
     }
-    if (type.value !== kind) type.value = known.has(kind) ? kind : "";
+    type.value = kind;
     const wanted = filter.value.trim().toLowerCase(), like = (/** @type {Artifact} */ one) => [one.name || one.id, one.type || "Artifact", stepName(one.step ?? "")].some((text) => text.toLowerCase().includes(wanted));
     const shown = scoped(order.filter((one) => (!kind || (one.type || "Artifact") === kind) && like(one)), (one) => choice.covers(one.step ?? ""));
     const users = usersOf(), elements = shown.slice(0, limit).map((one) => ({ one, card: cardOf(one, one.id, users) }));

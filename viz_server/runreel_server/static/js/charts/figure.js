@@ -69,7 +69,7 @@ function exports(dialog, Plotly, figure, label, table) {
   };
   box.replaceChildren(
     ...["png", "svg"].map((format) => button(format.toUpperCase(), () => void Plotly.downloadImage(pictured(figure, label), { format, filename: file, width: 1200, height: 640 }))),
-    make("a", { class: "button", title: "Save all points as CSV", href: table, download: `${file}.csv` }, "CSV"),
+    make("a", { class: "button", title: "Save all points as CSV", href: table, download: "" }, "CSV"),
   );
 }
 
@@ -80,7 +80,8 @@ function pictured({ data, layout }, label) {
 }
 
 /** A moment as Plotly reads it: where the reader is. @param {number} time */
-function local(time) {
+export function local(time) {
   const date = new Date(time / 1000);
-  return new Date(time / 1000 - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 23).replace("T", " ");
+  const there = new Date(time / 1000 - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 23).replace("T", " ");
+  return there + String(Math.floor(time) % 1000).padStart(3, "0"); // a Date knows no microseconds, and fast points are apart by less than its millisecond
 }
