@@ -60,6 +60,11 @@ class Emitter:
         opened = self.event(ev.SESSION_OPENED, ev.SessionOpened(role="owner", host="h", pid=1))
         self.send(opened, self.event(ev.RUN_STARTED, ev.RunStarted(pipeline="p")))
 
+    def last_words(self) -> tuple[ev.Event, ev.Event]:
+        """The run ends, and its session closes."""
+        finished = self.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
+        return finished, self.event(ev.SESSION_CLOSED, ev.SessionClosed(last=self.seq))
+
     def step(self, path: str) -> ev.Event:
         """A step starts."""
         return self.event(ev.STEP_STARTED, ev.StepStarted(), path, f"e-{path}")

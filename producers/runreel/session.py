@@ -97,10 +97,6 @@ class Session:
         opened = self._own.get(os.getpid())
         return opened.shipper.session if opened else self._who.session
 
-    def for_process(self) -> Session:
-        """The session of this process: itself, for it notices a fork on its own."""
-        return self
-
     # -- saying
 
     def say(

@@ -6,12 +6,11 @@ import json
 import math
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runreel_server.charts import Tiles, density, figure, m4, series_json
+from runreel_server.charts import Tiles, density, m4, series_json
 
 VALUES = st.one_of(st.integers(-9, 9).map(float), st.sampled_from([math.nan, math.inf, -math.inf]))
 
@@ -91,41 +90,3 @@ def test_density_refuses_what_is_no_span() -> None:
         density([], 2, 1, 10)
     with pytest.raises(ValueError, match="width is 0"):
         density([], 0, 1, 0)
-
-
-@pytest.mark.parametrize("x", ["at", "elapsed", "time"])
-@pytest.mark.parametrize("scale", ["linear", "log"])
-def test_a_figure_is_in_plotlys_schema_and_in_json(x: str, scale: str) -> None:
-    tiles = Tiles()
-    tiles.append([0, 1, 2], [1_000_000, 2_000_000, 3_000_000], [1.0, math.nan, 3.0])
-    answers = {"train/loss": series_json(tiles), "last run": series_json(tiles)}
-
-    made = figure(answers, x, title="loss", scale=scale, origins={"last run": 0})
-
-    json.dumps(made, allow_nan=False)
-    checked = go.Figure(made)
-    assert [trace.name for trace in checked.data if trace.mode == "lines"] == ["train/loss", "last run"]
-    assert checked.layout.yaxis.type == scale
-    assert "template" not in made["layout"]
-
-
-def test_a_figure_breaks_the_line_where_a_value_is_not_finite_and_marks_it() -> None:
-    tiles = Tiles()
-    tiles.append([0, 1, 2], [1_000_000, 2_000_000, 3_000_000], [1.0, math.inf, 3.0])
-
-    line, marks = figure({"loss": series_json(tiles)}, "elapsed")["data"]
-
-    assert line["y"] == [1.0, None, 3.0]
-    assert line["connectgaps"] is False
-    assert (marks["x"], marks["text"]) == ([1.0], ["Infinity"])
-
-
-def test_a_figure_places_points_by_its_axis() -> None:
-    tiles = Tiles()
-    tiles.append([7, 8], [1_000_000, 2_000_000], [1.0, 2.0])
-    answer = {"loss": series_json(tiles)}
-
-    assert figure(answer, "at")["data"][0]["x"] == [7, 8]
-    assert figure(answer, "time")["data"][0]["x"] == [1_000, 2_000]
-    assert figure(answer, "elapsed")["data"][0]["x"] == [0, 1]
-    assert figure(answer, "elapsed", origins={"loss": 0})["data"][0]["x"] == [1, 2]

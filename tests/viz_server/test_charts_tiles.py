@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import Point, all_in_order, answered, batches, picture, place
-from runreel_server.charts import Axis, Tiles, choose_axis
+from runreel_server.charts import Axis, Tiles
 
 
 def fill(tiles: Tiles, points: list[Point]) -> None:
@@ -180,20 +180,20 @@ def test_a_point_without_a_finite_index_has_no_place_on_that_axis() -> None:
 
     assert tiles.slice("at").at.tolist() == [0, 1]
     assert tiles.slice("time").count == 4
-    assert choose_axis(tiles) == "elapsed"
+    assert tiles.indices_repeat()
 
 
 @pytest.mark.parametrize(
-    ("at", "axis"),
-    [([0, 1, 2, 3], "at"), ([0, 1, 0, 1], "elapsed"), ([3, 1, 2, 0], "at"), ([0, 1, 1, 2], "elapsed")],
+    ("at", "repeats"),
+    [([0, 1, 2, 3], False), ([0, 1, 0, 1], True), ([3, 1, 2, 0], False), ([0, 1, 1, 2], True)],
 )
-def test_the_axis_is_elapsed_where_indices_repeat(at: list[int], axis: str) -> None:
+def test_it_is_told_where_indices_repeat(at: list[int], repeats: bool) -> None:
     tiles = Tiles()
-    assert choose_axis(tiles) == "at"
+    assert not tiles.indices_repeat()
     for order, index in enumerate(at):
         tiles.append([index], [order], [0.0], session=order // 2, seq=order % 2)
 
-    assert choose_axis(tiles) == axis
+    assert tiles.indices_repeat() == repeats
 
 
 @pytest.mark.parametrize(

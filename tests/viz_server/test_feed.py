@@ -21,6 +21,14 @@ from runreel_server.problems import Problem
 from support import wait_for
 
 
+def tell(broker: str, run: str, position: str) -> None:
+    """Say what the catalog says of a run that has ended: all up to a position is stored."""
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    body = json.dumps({"id": run, "state": "SUCCEEDED", "position": position})
+    producer.produce("runreel.runs", body, key=run, partition=0)
+    assert producer.flush(10) == 0
+
+
 def test_a_run_is_seen_live_and_changes_are_told_as_frames(feed: Feed, broker: str) -> None:
     emitter = Emitter(broker)
     emitter.begin()
@@ -115,20 +123,14 @@ def test_a_run_is_complete_when_the_archive_has_all_of_it(feed: Feed, broker: st
     """Seen live is not yet stored."""
     emitter = Emitter(broker)
     emitter.begin()
-    emitter.send(
-        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
-        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
-    )
+    emitter.send(*emitter.last_words())
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["state"] == "SUCCEEDED" and live.view()["events"] == 4)
     assert not live.view()["complete"]
     _, partition, offset = live.at.split(":")
-    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
     for stored, complete in ((int(offset) - 1, False), (int(offset), True)):
         position = str(Position(0, int(partition), stored))
-        body = json.dumps({"id": emitter.run, "state": "SUCCEEDED", "position": position})
-        producer.produce("runreel.runs", body, key=emitter.run, partition=0)
-        assert producer.flush(10) == 0
+        tell(broker, emitter.run, position)
         wait_for(lambda p=position: (feed.runs.summary(emitter.run) or {}).get("position") == p)  # type: ignore[misc]
         wait_for(lambda c=complete: live.view()["complete"] == c)  # type: ignore[misc]
 
@@ -137,18 +139,12 @@ def test_the_archives_word_about_another_topics_offsets_completes_nothing(feed: 
     """A topic that is made again begins its offsets anew; the word about the old one may come late."""
     emitter = Emitter(broker)
     emitter.begin()
-    emitter.send(
-        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
-        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
-    )
+    emitter.send(*emitter.last_words())
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["events"] == 4)
     topic, partition, offset = live.at.split(":")
-    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
     position = str(Position(7, int(partition), int(offset) + 100))
-    body = json.dumps({"id": emitter.run, "state": "SUCCEEDED", "position": position})
-    producer.produce("runreel.runs", body, key=emitter.run, partition=0)
-    assert producer.flush(10) == 0
+    tell(broker, emitter.run, position)
     wait_for(lambda: (feed.runs.summary(emitter.run) or {}).get("position") == position)
     wait_for(lambda: feed._topic_ids.get(7) == "gone-7")  # it was taken in
     assert not live.view()["complete"]
@@ -160,10 +156,7 @@ def test_a_run_is_complete_though_the_archives_word_was_lost(feed: Feed, broker:
     """The built-in broker forgets notifications like all else; what they told of was in the archive before."""
     emitter = Emitter(broker)
     emitter.begin()
-    emitter.send(
-        emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")),
-        emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)),
-    )
+    emitter.send(*emitter.last_words())
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["events"] == 4)
     assert not live.view()["complete"]
@@ -176,8 +169,7 @@ def test_copies_that_come_after_the_end_do_not_hold_a_run_up(feed: Feed, broker:
     """The archive's word names its last event that was no copy; an emitter that was not answered sends again."""
     emitter = Emitter(broker)
     emitter.begin()
-    closed = emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3))
-    emitter.send(emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED")), closed)
+    emitter.send(*emitter.last_words())
     live = opened(feed, emitter.run)
     wait_for(lambda: live.view()["events"] == 4)
     topic, partition, offset = live.at.split(":")
@@ -196,8 +188,7 @@ def test_the_archives_word_may_come_before_the_events_that_it_tells_of(feed: Fee
     wait_for(lambda: live.view()["events"] == 2)
     topic, partition, offset = live.at.split(":")
     live.stored_upto(topic, int(partition), int(offset) + 2)
-    finished = emitter.event(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
-    emitter.send(finished, emitter.event(ev.SESSION_CLOSED, ev.SessionClosed(last=3)))
+    emitter.send(*emitter.last_words())
     wait_for(lambda: live.view()["events"] == 4)
     assert live.view()["complete"]
 

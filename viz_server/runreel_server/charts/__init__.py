@@ -1,10 +1,9 @@
-"""Series -> tiles -> slices and figures: the mathematics of charts. No I/O but that of a stored series' own reader."""
+"""Series -> tiles -> slices and tables: the mathematics of charts. No I/O but that of a stored series' own reader."""
 
-from .axes import AXES, Axis, choose_axis
+from .axes import AXES, Axis
 from .columns import FIELDS, Columns
 from .cuts import Slice, View
 from .density import density
-from .figures import figure
 from .slices import m4, plain, series_json
 from .stored import StoredTiles
 from .tables import HEAD, csv_rows, pieces
@@ -20,10 +19,8 @@ __all__ = [
     "StoredTiles",
     "Tiles",
     "View",
-    "choose_axis",
     "csv_rows",
     "density",
-    "figure",
     "m4",
     "pieces",
     "plain",

@@ -113,21 +113,6 @@ export function stepReading(step, now, tasks = []) {
 }
 
 /**
- * @param {State} state
- * @param {number} now
- * @returns {Record<string, Reading>}
- */
-export function stepReadings(state, now) {
-  const steps = state.steps ?? {}, below = leaves(steps);
-  /** @type {Record<string, Reading>} */
-  const readings = {};
-  for (const [path, step] of Object.entries(steps)) {
-    readings[path] = stepReading(step, now, (below.get(path) ?? []).map((one) => steps[one]));
-  }
-  return readings;
-}
-
-/**
  * The read-outs of a run.
  * @param {State} state
  * @param {number} now

@@ -132,17 +132,6 @@ export function laneSays({ started, finished }, { tasks, failed, stalled }) {
   ].filter(Boolean).join(", ");
 }
 
-/**
- * @param {Graph} graph
- * @param {State} state
- * @param {number} now
- * @returns {Record<string, Reading>}
- */
-export function nodeReadings(graph, state, now) {
-  const readings = new Readings(graph, state, now);
-  return Object.fromEntries(graph.nodes.map((node) => [node.id, readings.of(node)]));
-}
-
 /** The nodes as the timeline lists them. @param {Graph} graph @param {State} state */
 export function byStart(graph, state) {
   const steps = state.steps ?? {};
