@@ -80,9 +80,8 @@ class Pace:
         return time.monotonic() - self._began - self._held
 
     def _rest(self, due: float) -> None:
-        paused = self.paused
+        begin, paused = time.monotonic(), self.paused
         span = _LOOK if paused else min(_LOOK, due - self._elapsed())
-        begin = time.monotonic()
         if paused:
             self._going.wait(span)
         else:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +115,8 @@ def test_a_stopped_process_goes_on_from_where_it_was() -> None:
     ) as process:
         assert process.stdout is not None
         came = [float(process.stdout.readline())]
+        # It sleeps, so it waits for the next one: what passes while an event is handed on is the reader's own time.
+        wait_for(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].startswith("S"))
         os.kill(process.pid, signal.SIGSTOP)
         begin = time.monotonic()
         wait_for(lambda: time.monotonic() - begin > 3.0, 10)
