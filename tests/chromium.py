@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
 # What Chromium complains of when a server goes away, whatever it was doing just then: for Watch.allow
-GONE = "ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_NETWORK|ERR_CONTENT_LENGTH_MISMATCH"
+GONE = (
+    "net::ERR_(CONNECTION_|SOCKET_NOT_CONNECTED|NETWORK_|EMPTY_RESPONSE|RESPONSE_HEADERS_TRUNCATED"
+    "|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH)"
+)
 
 FLAGS = (
     "--no-sandbox",
