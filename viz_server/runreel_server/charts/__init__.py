@@ -6,7 +6,7 @@ from .cuts import Slice, View
 from .density import density
 from .slices import m4, plain, series_json
 from .stored import StoredTiles
-from .tables import HEAD, csv_rows, pieces
+from .tables import HEAD, csv_rows, live_pieces, stored_pieces
 from .tiles import Tiles
 
 __all__ = [
@@ -21,8 +21,9 @@ __all__ = [
     "View",
     "csv_rows",
     "density",
+    "live_pieces",
     "m4",
-    "pieces",
     "plain",
     "series_json",
+    "stored_pieces",
 ]

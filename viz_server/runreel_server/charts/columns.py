@@ -13,6 +13,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int32]
 Order = Literal["time", "at"]
+Stamp = tuple[int, int, int, int]
+"""Time, session, seq, row: what the points are ordered by."""
+
 Batch = dict[str, npt.NDArray[Any]]
 
 #: The columns and their types. `session` is an ordinal: where ties of time are to be broken alike everywhere, the
@@ -103,6 +106,20 @@ class Columns:
         """All columns by name, in order: views, valid until the next `settle`."""
         self.settle()
         return {name: buffer.array for name, buffer in self._buffers.items()}
+
+    def stamp(self, rank: int) -> Stamp:
+        """The stamp of a settled point."""
+        time, session, seq, row = (int(self._buffers[name].array[rank]) for name in _STAMP)
+        return time, session, seq, row
+
+    def after(self, stamp: Stamp) -> int:
+        """The rank of the first settled point that is stamped later, in the order of time."""
+        start, end = 0, len(self._buffers["time"])
+        for name, part in zip(_STAMP, stamp, strict=True):
+            column = self._buffers[name].array[start:end]
+            end = start + int(np.searchsorted(column, part, side="right"))
+            start += int(np.searchsorted(column, part, side="left"))
+        return end
 
     @property
     def at(self) -> Floats:

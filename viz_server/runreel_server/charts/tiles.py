@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -51,11 +49,6 @@ class Tiles:
         """All points in the order of their stamps."""
         self._stamped.sync()
         return self._stamped.columns
-
-    def points(self, first: int, last: int) -> dict[str, npt.NDArray[Any]]:
-        """The points of rank `first` to `last`, this one not included, in the order of their stamps; a copy."""
-        held = self.columns
-        return {name: getattr(held, name)[first:last].copy() for name in ("at", "time", "value")}
 
     def indices_repeat(self) -> bool:
         """Whether any index occurs twice, or is not a number: then a chart over it says little."""

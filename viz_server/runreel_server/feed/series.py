@@ -16,7 +16,7 @@ from runreel.events import Event
 from runreel.state.intervals import Intervals, add, holds
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.reader import Stored
-from runreel_server.charts import Axis, StoredTiles, Tiles, View, pieces, series_json
+from runreel_server.charts import Axis, StoredTiles, Tiles, View, live_pieces, series_json, stored_pieces
 from runreel_server.charts.tables import Points as Table
 
 PATIENCE: Final = 30.0
@@ -123,12 +123,7 @@ class Series:
 
     def table(self) -> Iterator[Table]:
         """All points in the order of their stamps, some at a time; what comes meanwhile may be among them."""
-        if self.stored is not None:
-            yield from pieces(self.stored)
-            return
-        with self.lock:  # a late point moves those after it: who reads slowly needs an order that stays
-            held = list(pieces(self.tiles))
-        yield from held
+        return live_pieces(self.tiles, self.lock) if self.stored is None else stored_pieces(self.stored)
 
     def _ordinal(self, session: str) -> int:
         return self._ordinals.setdefault(session, len(self._ordinals))
@@ -179,11 +174,33 @@ class SeriesCache:
 
         try:
             return answered()
-        except NotFound:  # the run's objects were made anew, and the ones that we knew are gone
-            with self._lock:
-                for key in keys:
-                    self._series.pop(key, None)
+        except NotFound:
+            self._forget(keys)
             return answered()
+
+    def table(self, key: Key) -> Iterator[Table]:
+        """What `Series.table` says.
+
+        Raises:
+            NotReachable: the store does not answer, or is slow.
+            NotFound: the stored points were removed when some of them were read; the next call has the newer ones.
+        """
+        begun = False
+        try:
+            for piece in self.get([key], "time")[key].table():
+                yield piece
+                begun = True
+        except NotFound:
+            self._forget([key])
+            if begun:
+                raise
+            yield from self.get([key], "time")[key].table()
+
+    def _forget(self, keys: Iterable[Key]) -> None:
+        """The run's objects were made anew, and the ones that we knew are gone."""
+        with self._lock:
+            for key in keys:
+                self._series.pop(key, None)
 
     def get(self, keys: Iterable[Key], x: Axis = "at") -> dict[Key, Series]:
         """The series of these keys, for charts over `x`; what is not in memory is read."""

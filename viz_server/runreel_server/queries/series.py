@@ -80,12 +80,13 @@ class SeriesQuery:
             NotReachable: the store does not answer, or is slow.
         """
         places = {key: self._place(live, parse(key)) for key in dict.fromkeys(keys)}
-        held = self._feed.series(live.run).get([place for place in places.values() if place is not None], "time")
+        cache = self._feed.series(live.run)
+        cache.get([place for place in places.values() if place is not None], "time")  # a store that is away is said now
 
         def lines() -> Iterator[str]:
             yield HEAD
             for key, place in places.items():
-                for points in () if place is None else held[place].table():
+                for points in () if place is None else cache.table(place):
                     yield csv_rows(key, points)
 
         return lines()
