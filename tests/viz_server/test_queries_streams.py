@@ -11,7 +11,7 @@ import pytest
 
 from runreel import events as ev
 from runreel.events import Event
-from runreel_server.feed import LiveRun
+from runreel_consumers.archive.reader import Reader
 from runreel_server.queries.moments import Moments
 from runs import RUN, SECOND, START, Clock, Voice, lines, speaking
 from runs import TRAIN as X
@@ -176,25 +176,42 @@ def test_a_failure_is_one_error_though_the_steps_around_it_fail_of_it(server: Se
 
 
 def test_what_is_asked_for_is_read_and_no_more(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a run that lacks nothing, no event is read to find its gaps; of one with gaps, no data of its lines."""
-    read: list[tuple[frozenset[str], bool]] = []
-    events = Moments.events
+    """Counts, marks and gaps of a run that nobody rewinds take neither its streams' data nor all of its events."""
+    read: list[frozenset[str]] = []
+    heard = Moments.heard
 
-    def counted(self: Moments, live: LiveRun, types: frozenset[str], *, data: bool = True) -> Iterator[Event]:
-        read.append((types, data))
-        return events(self, live, types, data=data)
+    def counted(self: Moments, run: str, types: frozenset[str] | None = None) -> Iterator[tuple[Event, int | None]]:
+        assert types is not None, "no story is made"
+        read.append(types)
+        return heard(self, run, types)
 
-    monkeypatch.setattr(Moments, "events", counted)
+    monkeypatch.setattr(Moments, "heard", counted)
     voice = speaking()
     lost = lines(voice, "lost")
     lines(voice, "a")
     server.archive([event for event in voice.events if event is not lost])
+    server.tell(voice.events[-1:])  # it is in both
     assert [mark["kind"] for mark in server.get(f"/runs/{RUN}/marks?kind=gap")["marks"]] == ["gap"]
-    assert [data for types, data in read if types >= ev.STREAMS] == [False]
+    assert server.get(f"/runs/{RUN}/density?width=1")["total"] == [len(voice.events) - 1]
     server.tell([lost])
-    del read[:]
+    assert server.get(f"/runs/{RUN}/density?width=1")["total"] == [len(voice.events)]
     assert server.get(f"/runs/{RUN}/marks")["marks"] == server.get(f"/runs/{RUN}/marks?kind=state")["marks"]
-    assert [types & ev.STREAMS for types, _ in read] == [frozenset()] * 2
+    assert [types & ev.STREAMS for types in read] == [frozenset()] * 3
+
+
+def test_nothing_is_searched_for_errors_after_the_last_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = speaking()
+    lines(voice, *map(str, range(3)))
+    searched = []
+    lines_ = Reader.lines
+    monkeypatch.setattr(Reader, "lines", lambda *all_, **more: searched.append(1) or lines_(*all_, **more))
+    server.archive(voice.events)
+    assert server.get(f"/runs/{RUN}/marks?kind=error")["marks"] == []
+    assert not searched
+    voice.say(ev.LOGS, ev.Logs(time=[voice.clock.now], level=["ERROR"], text=["no"]), subject="train", execution=X)
+    server.tell(voice.events[-1:])
+    assert [mark["text"] for mark in server.get(f"/runs/{RUN}/marks?kind=error")["marks"]] == ["no"]
+    assert len(searched) == 1
 
 
 def test_a_failure_of_which_a_line_tells_is_marked_once(server: Server) -> None:

@@ -51,6 +51,19 @@ def repeats(found: Sequence[pa.Table]) -> tuple[list[npt.NDArray[np.bool_]], boo
     whole = pa.concat_tables([table.select(["session", "seq"]) for table in found]) if found else None
     if whole is None or not whole.num_rows:
         return masks, False
-    sessions = pc.dictionary_encode(whole.column("session").combine_chunks()).indices.to_numpy().astype(np.int64)
-    keys = (sessions << 32) | whole.column("seq").cast(pa.int64()).to_numpy()
+    keys = _keys(whole)
     return masks, len(np.unique(keys)) != len(keys)
+
+
+def first_of_each(rows: pa.Table, where: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of rows with the same session and seq the first; where no row has a copy, all."""
+    _, first = np.unique(_keys(rows)[where], return_index=True)
+    return where[np.sort(first)]
+
+
+def _keys(rows: pa.Table) -> npt.NDArray[np.int64]:
+    """A number for each (session, seq), the same for the same."""
+    sessions = pc.dictionary_encode(rows.column("session").combine_chunks()).indices.to_numpy().astype(np.int64)
+    seqs: npt.NDArray[np.int64] = rows.column("seq").cast(pa.int64()).to_numpy()
+    keys: npt.NDArray[np.int64] = (sessions << 32) | seqs
+    return keys

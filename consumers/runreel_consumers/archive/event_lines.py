@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from runreel.events import LOGS, Logs
 from runreel.state.intervals import Intervals, holds
 from runreel_consumers.archive.columns import KINDS
+from runreel_consumers.archive.dedupe import first_of_each
 from runreel_consumers.archive.lines import Blocks, Found, Line, Look, Times, choose, joined
 from runreel_consumers.archive.log import Log, Piece
 from runreel_consumers.archive.matching import Match
@@ -188,12 +189,12 @@ class EventLines:
         if self._known.stored and mask.any():
             names = zip(found.column("session").to_pylist(), found.column("seq").to_pylist(), strict=True)
             mask &= np.array([not holds(self._known.stored.get(session, []), seq) for session, seq in names])
-        self._where = _first_of_each(found, np.flatnonzero(mask))
+        self._where = first_of_each(found, np.flatnonzero(mask))
         self._rows = found.take(pa.array(self._where))
         time = self._rows.column("time").cast(pa.int64()).to_numpy()
         since = pc.coalesce(self._rows.column("since"), self._rows.column("time")).cast(pa.int64()).to_numpy()
         if self._offsets:
-            shift = _shifts(self._rows.column("session"), self._offsets)
+            shift = shifts(self._rows.column("session"), self._offsets)
             time, since = time + shift, since + shift
         rows = self._rows.column("rows").to_numpy()
         self._blocks = Blocks(np.minimum(time, since), time, self._sizes(), rows)
@@ -266,13 +267,6 @@ class EventLines:
             yield Said(session, seq, subject, execution, self._offsets.get(session, 0), logs)
 
 
-def _first_of_each(rows: pa.Table, where: Times) -> Times:
-    """Of rows with the same session and seq the first; where no row has a copy, all."""
-    sessions = pc.dictionary_encode(rows.column("session").combine_chunks()).indices.to_numpy().astype(np.int64)
-    keys = ((sessions << 32) | rows.column("seq").cast(pa.int64()).to_numpy())[where]
-    _, first = np.unique(keys, return_index=True)
-    return where[np.sort(first)]
-
-
-def _shifts(sessions: pa.ChunkedArray, offsets: Mapping[str, int]) -> Times:
+def shifts(sessions: pa.ChunkedArray, offsets: Mapping[str, int]) -> Times:
+    """By how many microseconds the times of these sessions are corrected."""
     return np.array([offsets.get(session, 0) for session in sessions.to_pylist()], np.int64)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from runreel.events import METRICS, PROGRESS, Event
 from runreel.state.intervals import Intervals, holds
@@ -27,7 +28,7 @@ from runreel_consumers.archive.matching import Match
 from runreel_consumers.archive.objects import Objects, RunObjects
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.positions import Position
-from runreel_consumers.archive.rows import Said, counted_lines, line_sources, said_seqs, stream_tables
+from runreel_consumers.archive.rows import Said, counted_lines, envelopes, line_sources, said_seqs, stream_tables
 from runreel_consumers.archive.stamps import as_they_lie, events_in_order, in_stamp_order
 from runreel_consumers.archive.stored_lines import StoredLines
 from runreel_consumers.archive.stored_series import Groups, StoredSeries
@@ -106,6 +107,10 @@ class Reader:
     def said(self, run: str) -> dict[str, Intervals]:
         """The seqs that each session of a run has said."""
         return self._log.again(lambda: said_seqs(self._log, self._log.pieces(run)))
+
+    def envelopes(self, run: str) -> pa.Table:
+        """When each event of a run was said, by whom and of which step, without what it says; see `rows.ENVELOPE`."""
+        return self._log.again(lambda: envelopes(self._log, self._log.pieces(run)))
 
     def series(self, run: str) -> dict[Key, int]:
         """The series of a run and how many points each has."""

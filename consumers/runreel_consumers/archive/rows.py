@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 from runreel.events import LOGS
 from runreel.state.intervals import Intervals
 from runreel_consumers.archive.columns import KINDS, SCHEMA, Row, rows_of
-from runreel_consumers.archive.dedupe import conflicts, key_of, once, repeats
+from runreel_consumers.archive.dedupe import conflicts, first_of_each, key_of, once, repeats
 from runreel_consumers.archive.event_lines import EventLines, Known
 from runreel_consumers.archive.log import Log, Piece
 from runreel_consumers.archive.positions import Position
 
 Said = tuple[pa.ChunkedArray, pa.ChunkedArray]
 """Sessions and seqs of events that are known from elsewhere."""
+
+ENVELOPE = ("time", "session", "seq", "subject")
+"""When an event was said, by whom, and of which step."""
 
 _ALL = tuple(range(len(KINDS) + 1))
 _SEQ = (1 << 32) - 1
@@ -94,6 +97,18 @@ def late_conflicts(log: Log, run: str, since: Position) -> list[tuple[Row, Row]]
             pairs.append((others[0], row))
         others.append(row)
     return pairs
+
+
+def envelopes(log: Log, pieces: Sequence[Piece]) -> pa.Table:
+    """The columns `ENVELOPE` of all events but heartbeats, each event once; no data are read."""
+    found = [table.select(ENVELOPE) for table in log.read(pieces, _ALL, ENVELOPE)]
+    whole = pa.concat_tables([pa.schema([SCHEMA.field(name) for name in ENVELOPE]).empty_table(), *found])
+    return once_said(whole.filter(whole.column("seq").is_valid()))
+
+
+def once_said(found: pa.Table) -> pa.Table:
+    """The rows whose (session, seq) no row before them has."""
+    return found.take(pa.array(first_of_each(found, np.arange(found.num_rows))))
 
 
 def said_seqs(log: Log, pieces: Sequence[Piece]) -> dict[str, Intervals]:

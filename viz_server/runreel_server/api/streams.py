@@ -130,7 +130,7 @@ def routes(source: Source) -> list[Route]:
         if len(query["step"]) > MOST_LANES:
             raise Problem(400, f"step is given {len(query['step'])} times: give it {MOST_LANES} times, or use group=")
         given = (query["from"], query["to"])
-        first, last = source.moments.span(live) if None in given else given
+        first, last = source.strips.span(live) if None in given else given
         span = (first if query["from"] is None else query["from"], last if query["to"] is None else query["to"])
         if span[1] < span[0]:
             raise Problem(400, f"to={query['to']} is before from={query['from']}: give a moment after it")

@@ -11,10 +11,12 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
+import pyarrow as pa
 
 from runreel.events import Event
 from runreel.state import RUN, Tally, corrected, offsets_of
 from runreel_consumers.archive.reader import Reader
+from runreel_consumers.archive.rows import ENVELOPE, once_said
 from runreel_server import estimates
 from runreel_server.estimates.medians import Medians
 from runreel_server.feed import LiveRun
@@ -192,13 +194,27 @@ class Moments:
         yield from self._reader.heard(run, types)
         yield from recent
 
-    def events(self, live: LiveRun, types: frozenset[str], *, data: bool = True) -> Iterator[Event]:
-        """A run's events of these types, in any order, each at least once; some are without their data where that is
-        not asked for."""
-        with self.story(live) as story:
-            if not story.large:
-                return story.events(types, data=data)
+    def events(self, live: LiveRun, types: frozenset[str]) -> Iterator[Event]:
+        """A run's events of these types, in any order, each at least once. For them alone no story is made."""
+        with self._lock:
+            story = self._stories.get(live)
+        if story is not None and story.lock.acquire(blocking=False):  # who makes it may take seconds
+            try:
+                if story.loaded and not story.large:
+                    story.settle()
+                    return story.events(types)
+            finally:
+                story.lock.release()
         return (event for event, _ in self.heard(live.run, types) if event.type in types)
+
+    def envelopes(self, live: LiveRun) -> pa.Table:
+        """When each event of a run was said, by its session's clock, by whom and of which step: each event once, but no
+        heartbeats; see `rows.ENVELOPE`."""
+        recent = [event for event, _ in self._tails.unstored(live.run) if event.seq is not None]
+        stored = self._reader.envelopes(live.run)  # after the tail: what it takes meanwhile is in both
+        columns = zip(*((event.time, event.session, event.seq, event.subject) for event in recent), strict=True)
+        named = dict(zip(ENVELOPE, columns, strict=True)) if recent else {}
+        return once_said(pa.concat_tables([stored, pa.table(named, stored.schema)])) if recent else stored
 
     def span(self, live: LiveRun) -> tuple[int, int]:
         """When a run's first and last events were said, in µs by the broker's clock."""

@@ -247,12 +247,11 @@ class Story:
             if adds is not None:
                 yield entry.event, adds
 
-    def events(self, types: frozenset[str], *, data: bool = True) -> Iterator[Event]:
-        """The events of these types in the order of their times, as of now: to be gone through without the lock. Where
-        `data` is not asked for, some are without."""
+    def events(self, types: frozenset[str]) -> Iterator[Event]:
+        """The events of these types in the order of their times, as of now: to be gone through without the lock."""
         found = [entry for entry in self.entries if entry.event.type in types]
         spill = self._spill
-        return (_whole(entry, spill) if data else entry.event for entry in found)
+        return (_whole(entry, spill) for entry in found)
 
 
 def _whole(entry: Entry, spill: Spill | None) -> Event:

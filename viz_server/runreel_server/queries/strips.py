@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from runreel import events as ev
 from runreel.codec import iso, parse_time, payload
@@ -17,6 +19,7 @@ from runreel.errors import CodecError
 from runreel.events import Event
 from runreel.state import RUN, Offsets, corrected
 from runreel.state.sums import ERRORS
+from runreel_consumers.archive.event_lines import shifts
 from runreel_consumers.archive.lines import Span
 from runreel_consumers.archive.matching import Match
 from runreel_server.charts import density
@@ -35,7 +38,6 @@ WIDEST: Final = 10_000
 _TEXT: Final = 200
 _ECHO: Final = 1_000_000  # µs within which an exception has passed through all steps around it
 
-_ALL: Final = frozenset(ev.DATA) - {ev.HEARTBEAT}
 _MARKED: Final = frozenset({ev.RUN_STARTED, ev.RUN_FINISHED, ev.STEP_STARTED, ev.STEP_FINISHED, ev.ARTIFACT})
 _ERRORS: Final = Wanted(match=Match(ERRORS))
 
@@ -43,7 +45,15 @@ MOST_KEPT: Final = 500_000
 """Times of one run that are kept; 30 bytes each."""
 
 Json = dict[str, Any]
-Rows = tuple[np.ndarray[Any, np.dtype[np.int64]], list[str]]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Rows(NamedTuple):
+    """What is counted: when each was said, the number of its step, and the steps' paths by number."""
+
+    times: Numbers
+    steps: Numbers
+    paths: list[str]
 
 
 class Mark(msgspec.Struct, frozen=True, order=True):
@@ -81,7 +91,7 @@ class StripQuery:
         self._known: WeakKeyDictionary[LiveRun, dict[Of, tuple[tuple[str, int], Rows]]] = WeakKeyDictionary()
 
     def density(
-        self, live: LiveRun, of: Of, width: int, steps: Sequence[str], group: int | None, span: tuple[int, int] | None
+        self, live: LiveRun, of: Of, width: int, steps: Sequence[str], group: int | None, span: tuple[int, int]
     ) -> Json:
         """`{from, to, width, total: [], lanes: {step: []}}`: counts in `width` equal buckets of time.
 
@@ -91,21 +101,30 @@ class StripQuery:
             width: how many buckets.
             steps: whose lanes are wanted; what lies in a step counts in its lane.
             group: lanes of the paths' first so many segments instead, the fullest 100.
-            span: from when to when, in µs; None: from the run's first event to its last one.
+            span: from when to when, in µs.
         """
-        times, paths = self._rows(live, of)
-        span = span or self._moments.span(live)
-        lanes: dict[str, list[int]] = {}
+        times, numbers, paths = self._rows(live, of)
+        wanted: dict[str, set[int]] = {}
         if group is not None:
-            lane_of = ["/".join(path.split("/")[:group]) for path in paths]
-            full = [lane for lane, _ in Counter(lane for lane in lane_of if lane).most_common(MOST_LANES)]
-            chosen = np.array(lane_of, dtype=object)
-            lanes = {lane: density(times[chosen == lane], *span, width).tolist() for lane in sorted(full)}
+            for number, path in enumerate(paths):
+                wanted.setdefault("/".join(path.split("/")[:group]), set()).add(number)
+            wanted.pop("", None)
+            counted = np.bincount(numbers, minlength=len(paths))
+            full = sorted(wanted, key=lambda lane: -sum(counted[list(wanted[lane])]))[:MOST_LANES]
+            wanted = {lane: wanted[lane] for lane in sorted(full)}
         for step in steps:
-            inside = np.fromiter((path == step or path.startswith(f"{step}/") for path in paths), np.bool_, len(paths))
-            lanes[step] = density(times[inside], *span, width).tolist()
+            wanted[step] = {n for n, path in enumerate(paths) if path == step or path.startswith(f"{step}/")}
+        lanes = {
+            lane: density(times[np.isin(numbers, list(inside))], *span, width).tolist()
+            for lane, inside in wanted.items()
+        }
         total = density(times, *span, width).tolist()
         return {"from": iso(span[0]), "to": iso(span[1]), "width": width, "total": total, "lanes": lanes}
+
+    def span(self, live: LiveRun) -> tuple[int, int]:
+        """When the run's first and last events were said, in µs by the broker's clock; heartbeats aside."""
+        times = self._rows(live, "events").times
+        return (int(times.min()), int(times.max())) if len(times) else self._moments.span(live)
 
     def _rows(self, live: LiveRun, of: Of) -> Rows:
         """The times, and the paths of the steps, of all that is counted: kept until more comes, because a page asks for
@@ -116,24 +135,30 @@ class StripQuery:
         if known is not None and known[0] == mark:
             return known[1]
         rows = self._read(live, of)
-        if len(rows[1]) <= MOST_KEPT:
+        if len(rows.times) <= MOST_KEPT:
             with live.lock:
                 self._known.setdefault(live, {})[of] = mark, rows
         return rows
 
     def _read(self, live: LiveRun, of: Of) -> Rows:
+        if of == "events":
+            found = self._moments.envelopes(live)
+            steps = pc.dictionary_encode(pc.fill_null(found.column("subject"), "").combine_chunks())
+            times = found.column("time").cast(pa.int64()).to_numpy() + shifts(found.column("session"), live.clocks())
+            return Rows(times, steps.indices.to_numpy().astype(np.int64), steps.dictionary.to_pylist())
         offsets = live.state.record.offsets
-        times: list[int] = []
-        paths: list[str] = []
-        types = _ALL if of == "events" else frozenset({ev.LOGS})
-        for event in self._moments.events(live, types, data=of != "events"):
-            if of == "events":
-                rows = [corrected(offsets, event.session or "", event.time)]
-            else:
-                rows = [when for when, level, _ in _lines(event, offsets) if of == "lines" or level in ERRORS]
-            times += rows
-            paths += [event.subject or ""] * len(rows)
-        return np.array(times, np.int64), paths
+        said: list[int] = []
+        numbers: list[int] = []
+        paths: dict[str, int] = {}
+        seen = set()
+        for event in self._moments.events(live, frozenset({ev.LOGS})):
+            if (event.session, event.seq) in seen:
+                continue
+            seen.add((event.session, event.seq))
+            rows = [when for when, level, _ in _lines(event, offsets) if of == "lines" or level in ERRORS]
+            said += rows
+            numbers += [paths.setdefault(event.subject or "", len(paths))] * len(rows)
+        return Rows(np.array(said, np.int64), np.array(numbers, np.int64), list(paths))
 
     def marks(self, live: LiveRun, kinds: Iterable[Kind], after: int | None, before: int | None, limit: int) -> Json:
         """`{marks, counts}`: the moments of interest, nearest first, and how many of each kind the run has.
@@ -175,7 +200,12 @@ class StripQuery:
         return _once(found)
 
     def _error_lines(self, live: LiveRun, after: int | None, before: int | None, limit: int) -> Iterator[Mark]:
-        """The error lines nearest to where the marks begin; of the others no text is read."""
+        """The error lines nearest to where the marks begin; of the others no text is read, and after the last one that
+        the run has nothing is looked through."""
+        with live.lock:
+            limit = min(limit, live.tally.level_count(ERRORS))
+        if not limit:
+            return
         if after is None and before is not None:
             span = Span(until=before - 1, limit=limit, width=_TEXT)
         else:
@@ -194,10 +224,12 @@ class StripQuery:
         edges = {(gap["session"], seq) for gap in run["missing"] for seq in (gap["from"] - 1, gap["to"] + 1)}
         if not edges:
             return
+        said = self._moments.envelopes(live).select(("session", "seq", "time"))
+        said = said.filter(pc.is_in(said.column("seq"), pa.array([seq for _, seq in edges], pa.int32())))
+        said = said.set_column(2, "time", said.column("time").cast(pa.int64()))
         times = {
-            (event.session, event.seq): corrected(offsets, event.session or "", event.time)
-            for event in self._moments.events(live, _ALL, data=False)
-            if (event.session, event.seq) in edges
+            (session, seq): corrected(offsets, session, when)
+            for session, seq, when in zip(*(column.to_pylist() for column in said.columns), strict=True)
         }
         for gap in run["missing"]:
             session, first, last = gap["session"], gap["from"], gap["to"]
