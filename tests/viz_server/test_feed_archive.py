@@ -95,3 +95,23 @@ def test_a_run_that_is_asked_for_before_the_tail_has_begun_is_whole(
     wait_for(lambda: waiting.live(emitter.run).view()["events"] == 3, what="what came before the tail")
     assert waiting.live(emitter.run).view()["missing"] == []
     consumer.close()
+
+
+def test_a_run_that_cannot_be_read_anew_keeps_no_other_from_it(feed: Feed, broker: str, archive: Archive) -> None:
+    """What is stored of the first is broken; the second is whole again after the tail has missed something."""
+    first, second = Emitter(broker), Emitter(broker)
+    for emitter in (first, second):
+        emitter.begin()
+        opened(feed, emitter.run)
+    second.step("missed")  # the tail does not bring it
+    archive.events = [*first.said, *second.said]
+    loads = archive.loads
+
+    def breaks() -> None:
+        if archive.loads == loads + 1:
+            raise ValueError("no Parquet file")
+
+    archive.loading = breaks
+    feed._torn = True
+    wait_for(lambda: "missed" in feed.live(second.run).view()["steps"], 10)
+    assert feed.live(first.run).view()["steps"] == {}

@@ -313,14 +313,14 @@ class Feed:
     def _tick(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
             with self._lock:
-                lives = list(self._lives.values())
+                lives, torn, self._torn = list(self._lives.values()), self._torn, False
             now = time.time_ns() // 1000
             for live in lives:
                 if live.ready.is_set():
                     self._guarded(self._passed, live, now)
             self._sweep(lives)
-            if self._torn:
-                self._guarded(self._renew)
+            for live in lives if torn else ():
+                self._guarded(self._renew, live)
 
     def _guarded(self, act: Callable[..., None], *arguments: Any) -> None:
         """One run's trouble, such as an object that cannot be read, ends neither the clock nor the others."""
@@ -341,29 +341,26 @@ class Feed:
         if live.expect(self._medians(live.own())) or moved or not self._watched(live):
             self._publisher.changed(live)
 
-    def _renew(self) -> None:
-        """Read all runs that are looked at anew: the tail has missed messages, and any of them may lack some."""
+    def _renew(self, old: LiveRun) -> None:
+        """Read a run that is looked at anew: the tail has missed messages, and it may lack some."""
+        old.ready.wait(OPEN_SECONDS)
+        live, cache = self._made_for(old.run)
         with self._lock:
-            self._torn, lives = False, list(self._lives.values())
-        for old in lives:
-            old.ready.wait(OPEN_SECONDS)
-            live, cache = self._made_for(old.run)
+            self._renewed[old.run] = (live, cache)
+        try:
+            self._open(live)
+            live.expect(self._medians(live.own()))
+        except NotReachable as error:
+            log.warning("run %s lacks events that the tail has missed: %s", old.run, error)
+            self._torn = True
+        finally:
             with self._lock:
-                self._renewed[old.run] = (live, cache)
-            try:
-                self._open(live)
-                live.expect(self._medians(live.own()))
-            except NotReachable as error:
-                log.warning("run %s lacks events that the tail has missed: %s", old.run, error)
-                self._torn = True
-            finally:
-                with self._lock:
-                    del self._renewed[old.run]
-                    if live.opened and self._lives.get(old.run) is old:
-                        live.used = old.used
-                        self._lives[old.run], self._series[old.run] = live, cache
-                        self._publisher.forget(live.name)
-                        self._call(self._follow, live)
+                del self._renewed[old.run]
+                if live.opened and self._lives.get(old.run) is old:
+                    live.used = old.used
+                    self._lives[old.run], self._series[old.run] = live, cache
+                    self._publisher.forget(live.name)
+                    self._call(self._follow, live)
 
     def _follow(self, live: LiveRun) -> None:
         channel = self._channels.get(live.name)
