@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 import flights
 from chromium import GONE, Watch
 from page_app import FlightsSource, PageApp, serve
+from support import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -236,7 +237,7 @@ def test_a_chart_is_drawn_and_opens_in_plotly(opened: Callable[..., Page]) -> No
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
         return data.filter((_, n) => n % 4 === 3 && data[n] && data[n - 1] > data[n - 3] + 60).length;
     }"""
-    assert canvas.evaluate(painted) > 100, "a blue line"
+    wait_for(lambda: canvas.evaluate(painted) > 100, what="a blue line")
     page.locator('.chart[data-key="train:loss"] .chart-open').click()
     expect(page.locator("#enlarged .js-plotly-plot .scatterlayer path.js-line")).to_be_attached(timeout=20_000)
     expect(out(page, "enlarged-note")).to_have_text("188 points")

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Response, Route, expect
 
 from pasts import ended
+from runreel import events as ev
 from runreel.codec import iso
 from runs import RUN, START, random_run
 from serving import Server, listening
@@ -21,6 +22,7 @@ from support import wait_for
 pytestmark = pytest.mark.browser
 
 RANDOM = "01935f3c-a7e2-7c31-9d1e-5a0c8f0b7d13"
+GOING = "01935f3c-a7e2-7c31-9d1e-5a0c8f0b7d14"
 MOMENTS = 100
 
 
@@ -29,6 +31,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = Server(tmp_path_factory.mktemp("player"), port=22_200)
     server.archive(ended())
     server.archive(random_run(random.Random(7), run=RANDOM))
+    server.archive([event for event in ended(GOING) if event.type not in (ev.RUN_FINISHED, ev.SESSION_CLOSED)])
     with ExitStack() as stack:
         listening(server.services, stack)
         yield server.services.url
@@ -74,18 +77,17 @@ def test_it_plays_from_the_beginning_to_the_end_and_stops_there(opened: Callable
 
 
 def test_the_past_is_made_ready_when_somebody_comes_near_the_player(opened: Callable[..., Page], url: str) -> None:
-    """Once, and without a word of it being sent."""
-    page = opened()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if request.method == "HEAD" else None)
-    ready = f"{url}/api/v1/runs/{RUN}?at="
-    with page.expect_response(re.compile(rf"at={at(100)[4:14]}")) as found:
-        page.locator(".timeline").hover()
-    assert found.value.ok
+    """Once, and without a word of it being sent. That of a run which goes on is not made ready before."""
+    page = opened(GOING)
+    came: list[Response] = []
+    page.on("response", lambda answer: came.append(answer) if answer.request.method == "HEAD" else None)
+    page.locator(".timeline").hover()
+    wait_for(lambda: page.evaluate("1") and len(came) == 2, what="its first and its last moment")
     page.locator(".run-head").hover()
     page.locator(".timeline").hover()
     page.locator(".playhead").focus()
-    assert [address.startswith(ready) for address in asked] == [True, True]
+    ready = f"{url}/api/v1/runs/{GOING}?at="
+    assert [(answer.ok, answer.url.startswith(ready)) for answer in came] == [(True, True)] * 2
 
 
 def test_the_past_of_what_has_ended_is_made_ready_before_anybody_asks(new_page: Callable[..., Page], url: str) -> None:

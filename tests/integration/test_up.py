@@ -58,8 +58,12 @@ def test_a_step_in_a_second_terminal_finds_it(machine: Up) -> None:
     number, url = python(machine.folder, STEP).split()
     assert url == f"{machine.hub.url}/runs/{number}"
     # What was acknowledged was told to the list before; an `up` that has just begun hears it a moment later.
-    listed = wait_for(lambda: text if number[-8:] in (text := run(machine.folder, "runs").stdout.decode()) else "")
-    assert "SUCCEEDED" in listed
+
+    def listed() -> bool:
+        rows = run(machine.folder, "runs").stdout.decode().splitlines()
+        return any(number[-8:] in row and "SUCCEEDED" in row for row in rows)
+
+    wait_for(listed)
     state = machine.complete(number)
     assert (state["pipeline"], state["state"], state["missing"]) == ("nightly", "SUCCEEDED", [])
     assert state["series"]["work"]["loss"]["count"] == 3
