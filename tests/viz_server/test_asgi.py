@@ -215,6 +215,17 @@ def test_a_stream_of_nothing_is_a_problem(served: Served) -> None:
         assert (answer.status, json.loads(body)["status"]) == (status, status)
 
 
+def test_what_lasts_takes_no_parameter_that_it_does_not_know(served: Served) -> None:
+    """A misspelt filter must not pass for none, nor a misspelt play for what is live."""
+    for path in (
+        f"/api/v1/runs/{served.run}/events?types=metrics",
+        f"/api/v1/runs/{served.run}/stream?form=0",
+        "/api/v1/stream?watch=runs&speeed=2",
+    ):
+        answer, body = served.get(path)
+        assert (answer.status, "unknown parameter" in json.loads(body)["detail"]) == (400, True), path
+
+
 def test_a_run_streams_its_snapshot(served: Served) -> None:
     for named in (served.run, served.run[-8:]):
         connection, answer = stream(served, f"/api/v1/runs/{named}/stream")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from runreel_server.api import plays
 from runreel_server.api.streams import TABLE_PARAMETERS, TEXT_PARAMETERS
+from runreel_server.asgi import log
 
 Json = dict[str, Any]
 
@@ -16,13 +17,7 @@ _STREAM: Final = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
-_AFTER: Final = {
-    "name": "after",
-    "in": "query",
-    "description": "The token of the last frame seen; the header Last-Event-ID means the same.",
-    "schema": {"type": "string"},
-}
-_PLAY: Final = [parameter.document() for parameter in plays.PARAMETERS]
+_OF_A_RUN: Final = [parameter.document() for parameter in plays.PARAMETERS]
 
 
 def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
@@ -60,8 +55,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
                         "description": "`runs`, or `run:ID`; may repeat.",
                         "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20},
                     },
-                    _AFTER,
-                    *_PLAY,
+                    *_OF_A_RUN,
                 ],
                 "responses": {**_STREAM, **failing},
             }
@@ -70,7 +64,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
             "get": {
                 "operationId": "get-runs-run-stream",
                 "summary": "What changes in one run, as it does.",
-                "parameters": [_AFTER, *_PLAY],
+                "parameters": _OF_A_RUN,
                 "responses": {**_STREAM, **failing},
             }
         },
@@ -78,14 +72,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
             "get": {
                 "operationId": "get-runs-run-events",
                 "summary": "All events of a run, stored and live, a JSON line each.",
-                "parameters": [
-                    {
-                        "name": "type",
-                        "in": "query",
-                        "description": "Only this type; may repeat.",
-                        "schema": {"type": "array", "items": {"type": "string"}},
-                    }
-                ],
+                "parameters": [parameter.document() for parameter in log.PARAMETERS],
                 "responses": {
                     "200": {
                         "description": "CloudEvents.",

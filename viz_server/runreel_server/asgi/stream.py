@@ -89,7 +89,7 @@ class Streams:
             )
         for name in watched:
             self._feed.check(name)
-        play, names = plays.wanted(request.query()), tuple(dict.fromkeys(watched))
+        play, names = plays.wanted(plays.WATCHING, request.query()), tuple(dict.fromkeys(watched))
         if play is None:
             await self._taken(request, lambda: self._watch(request, names))
         elif len(names) > 1 or names == (RUNS,):
@@ -105,7 +105,7 @@ class Streams:
             NotFound: no such run.
             NotReachable: it cannot be read now.
         """
-        play, name = plays.wanted(request.query()), f"run:{run}"
+        play, name = plays.wanted(plays.PARAMETERS, request.query()), f"run:{run}"
         if play is None:
             await self._taken(request, lambda: self._watch(request, (name,), must=True))
         else:
