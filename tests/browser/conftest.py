@@ -92,7 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def machine(folder: Path) -> Iterator[commands.Up]:
     """A running `runreel up`."""
-    with commands.up(folder) as running:
+    with commands.up(folder, "--port", commands.lasting_port()) as running:
         yield running
 
 
