@@ -87,11 +87,11 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         hub = folder / "state" / "hub.json"
-        wait_for(lambda: hub.exists() or process.poll() is not None, 30, what="runreel up")
+        wait_for(lambda: hub.exists() or process.poll() is not None, 60, what="runreel up")
         yield {**environment, "RUNREEL_URL": json.loads(hub.read_bytes())["url"]}
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(15)
+        process.wait(60)
 
 
 @pytest.fixture

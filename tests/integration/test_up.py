@@ -328,5 +328,5 @@ def test_a_terminals_ctrl_c_is_quiet(tmp_path: Path) -> None:
         )
     wait_for(lambda: b"ends it" in (tmp_path / "said").read_bytes(), 30)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     assert (tmp_path / "said").read_text().splitlines()[-1] == "stopping"

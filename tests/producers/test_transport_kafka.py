@@ -159,7 +159,7 @@ print(json.dumps({"closed": closed, "took": time.monotonic() - began}))
     )
     answer = told(process)
     assert not answer["closed"]
-    assert answer["took"] < 8
+    assert answer["took"] < 9
     printed = process.stderr_text  # type: ignore[attr-defined]
     assert 1 <= len(printed.splitlines()) <= 2
     assert "127.0.0.1:1" in printed

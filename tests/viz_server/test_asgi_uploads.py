@@ -48,7 +48,7 @@ def test_uploads_that_stand_still_slow_nothing_and_hold_no_end_up(tmp_path: Path
         connection.sendall(b"GET /api/v1/artifacts/none/content HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert connection.recv(1024).startswith(b"HTTP/1.1 404")
         server.should_exit = True
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()
 
 
