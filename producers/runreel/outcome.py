@@ -58,7 +58,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return f"exit code {error.code}"
     try:
-        return clean(str(error))
+        text = clean(str(error))
+        return f"{type(error).__name__}: {text}" if isinstance(error, KeyError) else text  # its text is a bare key
     except Exception as broken:
         return f"<its message cannot be had: {type(broken).__name__}>"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from runreel.cli.tail import Screen
+from runreel.cli.tail import Screen, said
 from runreel.cli.terminal import Terminal, merged
 
 STATE: dict[str, Any] = {
@@ -139,3 +139,33 @@ def test_lines_of_tail_say_artifacts_as_they_come(capsys: pytest.CaptureFixture[
         ["◇", "model", "Model", "1", "of", "2", "kB", "on", "its", "way"],
         ["◇", "model", "Model", "2", "kB"],
     ]
+
+
+class Stream:
+    """An API whose log has three lines, and whose stream says the last of them again, and one more."""
+
+    def __init__(self) -> None:
+        self.lines = [
+            {"time": n, "session": "s", "seq": 7, "row": n, "step": "train", "level": "INFO", "text": f"line {n}"}
+            for n in range(4)
+        ]
+
+    def get(self, _path: str, **_query: Any) -> Any:
+        return {"total": 3, "lines": [{**one, "cursor": f"{one['time']}-s-7-{one['row']}"} for one in self.lines[:3]]}
+
+    def stream(self, _path: str, _token: str) -> Any:
+        yield "snapshot", {"state": STATE}, "1"
+        yield "delta", {"patch": {}, "lines": {"count": 2, "last": self.lines[2:]}}, "2"
+        yield "delta", {"patch": {"state": "SUCCEEDED"}}, "3"
+
+
+def test_lines_of_tail_begin_with_the_logs_end_and_end_with_the_last_values(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(steps_only=False)
+    for kind, told in said(Stream(), "x"):  # type: ignore[arg-type]
+        (screen.lines if kind == "lines" else screen.show)(told)
+        if screen.state == "SUCCEEDED":
+            break
+    shown_ = capsys.readouterr().out
+    assert [shown_.count(f"line {n}") for n in range(4)] == [1, 1, 1, 1]
+    assert "more" not in shown_
+    assert shown_.splitlines()[-2].split() == ["train/loss", "0.25"]

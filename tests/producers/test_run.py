@@ -79,6 +79,12 @@ def test_an_exception_makes_the_run_fail_and_goes_on(said: Said) -> None:
     assert rest == []
 
 
+def test_a_missing_key_is_told_as_one(said: Said) -> None:
+    with pytest.raises(KeyError), runreel.start("p"):
+        raise KeyError("rows")
+    assert said.state["error"]["message"] == "KeyError: 'rows'"
+
+
 def test_a_failure_in_a_step_is_in_the_innermost_steps_log_alone(said: Said) -> None:
     with pytest.raises(ZeroDivisionError), runreel.start("p") as run, run.step("a") as a, a.step("b"):
         _ = 1 / 0

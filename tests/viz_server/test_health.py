@@ -100,6 +100,8 @@ def test_a_spool_of_a_host_that_fell_silent_waits_until_its_session_is_closed(se
     assert (session["bytes"], session["silent"]) == (500, True)
     server.tell([gone.close("recovered")])
     assert server.get("/health")["spools"]["waiting"] == 0
+    server.tell([gone.beat(interval=5.0, spool=500)])  # its artifacts are still sent, its close is not acknowledged yet
+    assert server.get("/health")["spools"]["waiting"] == 0
 
 
 def test_the_host_of_a_session_that_was_opened_before_is_found(server: Server) -> None:

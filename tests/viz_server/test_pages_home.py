@@ -41,7 +41,7 @@ def links(html: str) -> list[str]:
 
 
 def test_a_head_sorts_by_its_column_and_turns_the_order(client: FlaskClient) -> None:
-    html, elements = page(client, "/runs?state=FAILED&state=SUCCEEDED&sort=pipeline")
+    html, elements = page(client, "/runs?state=failed&state=SUCCEEDED&sort=pipeline")
     assert [at for at in elements.all("th") if at.get("aria-sort")] == elements.all("th", aria_sort="ascending")
     (turned,) = [link for link in links(html) if query(link).get("sort") == ["-pipeline"]]
     assert query(turned)["state"] == ["FAILED", "SUCCEEDED"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import click
 
 from runreel.cli.api import Api, Json
 from runreel.cli.runs import MARKS, when
-from runreel.cli.terminal import merged
+from runreel.cli.terminal import MOST_METRICS, last_values, merged
 from runreel.codec import iso, parse_time
 from runreel.errors import NotReachable
 from runreel.events import ENDED
@@ -45,12 +46,11 @@ def command(run: str, steps_only: bool, plain: bool, moment: str | None) -> int:
         return follow(api, state, page)
     click.echo(f"{state['pipeline']} {short(state['id'])}  {state['state']}  {api.url}/runs/{state['id']}")
     screen = Screen(steps_only)
-    for kind, data in frames(api, state["id"]):
-        if kind == "snapshot":
-            screen.show(data["state"])
-        elif kind == "delta":
-            screen.lines(data.get("lines"))
-            screen.show(data["patch"])
+    for kind, told in said(api, state["id"]):
+        if kind == "lines":
+            screen.lines(told)
+        else:
+            screen.show(told)
         if screen.state in ENDED:
             break
     return 0 if screen.state in GOOD else 1
@@ -78,8 +78,8 @@ def past(api: Api, now: Json, moment: str, page: Any) -> int:
     lines = api.get(f"/api/v1/runs/{run}/logs", until=then, limit=LINES)["lines"]
     if page is None:
         screen = Screen(steps_only=False)
-        screen.show(state)
         screen.lines({"count": len(lines), "last": lines})
+        screen.show(state)
         return 0
     page.now = datetime.fromtimestamp(at / 1e6, UTC)
     page.show(state)
@@ -91,20 +91,43 @@ def past(api: Api, now: Json, moment: str, page: Any) -> int:
 def follow(api: Api, state: Json, page: Any) -> int:
     """Show a run's page until it ends, or somebody presses Ctrl-C."""
     page.show(state)
-    page.lines(api.get(f"/api/v1/runs/{state['id']}/logs", limit=LINES)["lines"])
     with page:
-        for kind, data in frames(api, state["id"]):
-            if kind == "snapshot":
-                page.show(data["state"])
-            elif kind == "delta":
-                page.patch(data["patch"])
-                page.lines((data.get("lines") or {}).get("last", ()))
-            if page.state["state"] in ENDED:
+        for kind, told in said(api, state["id"]):
+            if kind == "lines":
+                page.lines(told["last"])
+            elif kind == "state":
+                page.show(told)
+            else:
+                page.patch(told)
+            if kind != "lines" and page.state["state"] in ENDED:
                 break
     return 0 if page.state["state"] in GOOD else 1
 
 
-def frames(api: Api, run: str) -> Any:
+def said(api: Api, run: str) -> Iterator[tuple[str, Json]]:
+    """What is said of a run, as (`state`, `patch` or `lines`, what): the log's last lines first, and no line twice."""
+    known: set[str] | None = None
+    for kind, data in frames(api, run):
+        if kind == "snapshot":
+            if known is None:  # only now: what is said from here on the stream has, and between them is no gap
+                found = api.get(f"/api/v1/runs/{run}/logs", limit=LINES)
+                known = {one["cursor"] for one in found["lines"]}
+                yield "lines", {"count": found["total"], "last": found["lines"]}
+            yield "state", data["state"]
+        elif kind == "delta":
+            lines = data.get("lines")
+            if lines:
+                new = [one for one in lines["last"] if place(one) not in (known or ())]
+                yield "lines", {"count": lines["count"] - len(lines["last"]) + len(new), "last": new}
+            yield "patch", data["patch"]
+
+
+def place(line: Json) -> str:
+    """The cursor of a line of the stream."""
+    return f"{line['time']}-{line['session']}-{line['seq']}-{line['row']}"
+
+
+def frames(api: Api, run: str) -> Iterator[tuple[str, Json]]:
     """The frames of a run's stream; where it breaks, it is taken up where it was."""
     token = ""
     while True:
@@ -125,6 +148,7 @@ class Screen:
         self._steps_only = steps_only
         self._shown: dict[str, tuple[Any, ...]] = {}
         self._artifacts: dict[str, Json] = {}
+        self._series: Json = {}
 
     def show(self, state: Json) -> None:
         """Show what has changed in a state or a patch of one."""
@@ -147,9 +171,12 @@ class Screen:
             if before != looks:
                 self._shown[f"\0{key}"] = looks
                 click.echo(artifact_line(known))
+        self._series = merged(self._series, state.get("series") or {})
         if state.get("state") and state["state"] != self.state:
             self.state = state["state"]
             if self.state in ENDED:
+                values = last_values(self._series)[-MOST_METRICS:]
+                click.echo("".join(f"  {label} {last}\n" for label, last in values), nl=False)
                 error = (state.get("error") or {}).get("message", "")
                 click.echo(f"{MARKS.get(self.state, ' ')} {self.state} {error}".rstrip())
 

@@ -133,18 +133,12 @@ class Terminal:
     def _metrics(self) -> Text | None:
         from rich.text import Text
 
-        found = [
-            (f"{path}/{name}" if path else name, series.get("last"))
-            for path, all_ in (self.state.get("series") or {}).items()
-            for name, series in all_.items()
-        ]
+        found = last_values(self.state.get("series") or {})
         if not found:
             return None
         text = Text(no_wrap=True, overflow="ellipsis")
         for label, last in found[-MOST_METRICS:]:
-            text.append(f"{label} ", "dim").append(
-                f"{last:.4g}  " if isinstance(last, (int, float)) else f"{last}  ", "bold"
-            )
+            text.append(f"{label} ", "dim").append(f"{last}  ", "bold")
         return text
 
     def _coming(self) -> Text | None:
@@ -190,6 +184,16 @@ def over(path: str, steps: Mapping[str, Json]) -> bool:
     above = path.rpartition("/")[0]
     good = steps[path]["state"] not in ("FAILED", "STALLED")
     return good and above in steps and steps[above]["state"] in ENDED
+
+
+def last_values(series: Mapping[str, Mapping[str, Json]]) -> list[tuple[str, str]]:
+    """The series of all steps, each with its last value as it is shown."""
+    found = [
+        (f"{path}/{name}" if path else name, one.get("last"))
+        for path, all_ in series.items()
+        for name, one in all_.items()
+    ]
+    return [(label, f"{last:.4g}" if isinstance(last, (int, float)) else str(last)) for label, last in found]
 
 
 def far(progress: Json) -> str:

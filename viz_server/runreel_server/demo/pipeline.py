@@ -127,7 +127,7 @@ class Pipeline:
         """One step's process; answers whether it ended well. Cancelled, it ends the process."""
         if self._fail and name == "weather":
             options = ("--without=wind_gust",)
-        process = await asyncio.create_subprocess_exec(
+        process = await started(
             *(sys.executable, "-m", "runreel_server.demo.pipeline", "step", name, *self._options, *options),
             env={**os.environ, **ONE_THREAD, **environ},
         )
@@ -136,6 +136,16 @@ class Pipeline:
         finally:
             if process.returncode is None:
                 await end(process)
+
+
+async def started(*command: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """A process that runs. Canceled while it starts, it is ended: else nobody would know of it."""
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, env=env))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end(await starting)
+        raise
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

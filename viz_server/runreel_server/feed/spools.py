@@ -54,6 +54,7 @@ class Spools:
         self._lock = threading.Lock()
         self._hosts: OrderedDict[str, str] = OrderedDict()
         self._beats: OrderedDict[str, tuple[Spool, float]] = OrderedDict()
+        self._closed: OrderedDict[str, bool] = OrderedDict()
 
     def hear(self, taken: Taken) -> None:
         """Take a message of the tail."""
@@ -72,9 +73,13 @@ class Spools:
             elif isinstance(data, ev.SessionClosed):
                 self._hosts.pop(session, None)
                 self._beats.pop(session, None)
+                self._closed[session] = True
+                _bound(self._closed)
             elif isinstance(data, ev.Heartbeat):
                 self._beats.pop(session, None)
-                if data.spool > 0:
+                # One that sends its last artifacts still beats, and counts what is on its way to be acknowledged; but
+                # all that it ever says lies before its close.
+                if data.spool > 0 and session not in self._closed:
                     heard = event.time if taken.received is None else taken.received
                     spool = Spool(session, event.run, self._hosts.get(session, ""), data.spool, heard, False)
                     self._beats[session] = (spool, data.interval)

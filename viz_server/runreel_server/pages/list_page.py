@@ -52,6 +52,7 @@ class ListAddress:
         self.path = path
         known = (*FILTERS, "sort", "column", "limit", "cursor")
         self.given = {name: [one for one in given.get(name, ()) if one] for name in known}
+        self.given["state"] = [one.upper() for one in self.given["state"]]
         self.sort = (self.given["sort"] or ["-started"])[0]
         for column in self.given["column"]:
             kind, _, name = column.partition(":")

@@ -36,14 +36,14 @@ Ids = list[str]
 
 
 def state(text: str) -> str:
-    """A state of a run.
+    """A state of a run, in whatever case.
 
     Raises:
         ValueError: it is none.
     """
-    if text not in STATES:
+    if text.upper() not in STATES:
         raise ValueError(f"give one of {', '.join(STATES)}")
-    return text
+    return text.upper()
 
 
 def since(text: str) -> int:
