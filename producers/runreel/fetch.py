@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -25,9 +26,12 @@ from runreel.web import authorization, opened
 
 T = TypeVar("T")
 
+_log = logging.getLogger("runreel")
+
 ANSWER: Final = 60.0  # seconds that a server may be silent
 _OTHER: Final = "runreel reads s3, http, https and files: read it by other means"
 AGAIN: Final = 0.25  # seconds between two looks
+SILENT: Final = 2.0  # seconds of waiting without a word
 
 _folders: dict[int, str] = {}  # fetched copies, a folder a process: a forked child must not remove its parent's
 
@@ -174,13 +178,14 @@ def _find(address: str, wanted: Artifact, who: Mapping[str, str]) -> str:
 
 
 def _patiently(fetch: Callable[[], T], timeout: float, name: str) -> T:
-    """What `fetch` answers; again while it is not there yet, until the time is over."""
-    until = time.monotonic() + timeout
+    """What `fetch` answers; again while it is not there yet, until the time is over. A long wait is told, once."""
+    begun = time.monotonic()
+    until, told = begun + timeout, False
     while True:
         try:
             return fetch()
-        except NotFound:
-            missing: Exception = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s")
+        except NotFound as error:
+            missing: Exception = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s: {error}")
         except urllib.error.HTTPError as error:
             error.close()
             if error.code not in (404, 409, 425, 503):
@@ -188,6 +193,10 @@ def _patiently(fetch: Callable[[], T], timeout: float, name: str) -> T:
             missing = NotFound(f"artifact {name!r} is not in the store after {timeout:g} s ({error.code})")
         except OSError as error:
             missing = NotReachable(f"artifact {name!r}: where it lies does not answer ({error})")
-        if time.monotonic() >= until:
+        now = time.monotonic()
+        if now >= until:
             raise missing from None
+        if now - begun > SILENT and not told:
+            _log.warning("runreel: waits up to %g s for artifact %r, which is not there yet", timeout, name)
+            told = True
         time.sleep(AGAIN)

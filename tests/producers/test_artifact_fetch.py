@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import runreel
-from runreel import events
+from runreel import events, fetch
 from runreel.artifacts import Artifact
 from runreel.run import Run
 from runreel.settings import Settings
@@ -184,8 +184,21 @@ def test_what_never_comes_is_not_found(server: Server) -> None:
     with pytest.raises(runreel.NotFound, match="'none' is not in the store after 0 s"):
         Artifact(run="r1", name="none", id="nope").path(timeout=0, settings=settings(server.url))
     server.state = {"artifacts": {}}
-    with pytest.raises(runreel.NotFound, match="'none' is not in the store"):
+    with pytest.raises(runreel.NotFound, match="'none' is not in the store after 0 s: run r1 has no output 'none'"):
         Artifact(run="r1", name="none").path(timeout=0, settings=settings(server.url))
+
+
+def test_a_long_wait_is_told_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fetch, "SILENT", 0.0)
+    server.late = 3
+    server.content["/api/v1/artifacts/a1/content"] = b"x"
+    artifact = Artifact(run="r1", name="late", id="a1")
+    assert artifact.path(timeout=30, settings=settings(server.url)).read_bytes() == b"x"
+    assert [record.message for record in caplog.records] == [
+        "runreel: waits up to 30 s for artifact 'late', which is not there yet"
+    ]
 
 
 def test_a_server_that_fails_is_not_reachable(server: Server) -> None:
