@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,16 +99,18 @@ def test_scrolling_loads_what_comes_and_never_skips_a_line(opened: Callable[...,
     page = opened()
     settles(page, lambda seen: seen[-1] == LINES - 1)
     page.mouse.move(*middle(page))
-    lowest = LINES
+    lowest, rolled = LINES, 0.0
     while lowest > LINES - 700:  # more than are asked for at once
         before = in_view(page)
 
         def lower(seen: list[int], before: list[int] = before) -> bool:
-            if seen[0] == before[0]:
+            nonlocal rolled
+            if seen[0] == before[0] and time.monotonic() - rolled > 1.0:  # a slow page must not get ten at once
                 page.mouse.wheel(0, -60)
+                rolled = time.monotonic()
             return seen[0] < before[0]
 
-        seen = settles(page, lower)
+        seen, rolled = settles(page, lower), 0.0
         assert seen[-1] >= before[0], "a screen was skipped"
         shown = numbers(page)
         assert shown == list(range(shown[0], shown[0] + len(shown)))

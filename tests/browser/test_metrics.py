@@ -179,6 +179,7 @@ def test_a_saved_picture_tells_its_name_and_nothing_is_sent_elsewhere(opened: Ca
     page = opened("?metric=fold-1/loss")
     page.get_by_role("button", name="Enlarge train/fold-1/loss").click()
     expect(page.locator("#enlarged .plotly")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#enlarged .modebar-btn").first).to_be_attached()
     titles = page.locator("#enlarged .modebar-btn").evaluate_all("all => all.map((one) => one.dataset.title)")
     assert titles
     assert not [title for title in titles if "share" in title.lower() or "cloud" in title.lower()]
