@@ -125,6 +125,28 @@ def test_a_pause_keeps_the_moment_that_no_state_was_asked_for_yet(opened: Callab
     expect(clock(page)).to_have_text(stands)
 
 
+@pytest.mark.parametrize("query", ["", "?q=nothing"])
+def test_where_answers_are_slow_the_playhead_waits_and_says_so(opened: Callable[..., Page], query: str) -> None:
+    """Head and log are never far behind it, also where the log is searched, and no question is asked to be dropped."""
+    page = opened(query=query)
+    expect(page.locator('[data-speed="auto"]')).to_have_text("auto 2×")
+    expect(page.locator("#log")).to_contain_text("No line")
+    pace, dropped, held = page.locator('[data-out="pace"]'), list[str](), list[Route]()
+    page.on("requestfailed", lambda request: dropped.append(request.url) if "/logs" in request.url else None)
+    page.route("**/logs?*", lambda route: held.append(route))  # noqa: PLW0108 (as above)
+    page.keyboard.press(" ")
+    expect(pace).to_have_text("now 0×")
+    stands = page.evaluate("Number(document.querySelector('.head-layer').style.getPropertyValue('--t'))")
+    assert 0 < round(stands, 1) <= 1, "half a second at twice its pace"
+    assert len(held) == 1
+    page.unroute("**/logs?*")  # what was held goes on
+    expect(pace).not_to_have_text(re.compile("now 0"))
+    page.locator('[data-speed="max"]').click()
+    expect(clock(page)).to_have_text("09:01:00")
+    expect(pace).to_have_text("")
+    assert not dropped
+
+
 def test_dragging_rewinds_and_the_back_button_takes_it_back(opened: Callable[..., Page]) -> None:
     page = opened()
     box, head = page.locator(".ruler").bounding_box(), page.locator(".playhead").bounding_box()

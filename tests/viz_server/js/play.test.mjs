@@ -12,7 +12,15 @@ function make({ ended = true, length = 60 } = {}) {
   const rewind = {
     wish: null, asking: null, place: { set: () => {} }, onWish: () => {},
     get here() { return this.wish ?? store.moment; },
-    look(at) { this.wish = at; looked.push(at / SECOND); },
+    look(at) {
+      this.wish = at;
+      looked.push(at / SECOND);
+      if (!this.asking) this.answer();
+    },
+    answer() { // as a server does: of whole milliseconds, upwards
+      store.past = { at: Math.ceil(this.wish / 1000) * 1000 };
+      this.wish = this.asking = null;
+    },
     leave() { this.wish = null; calls.push("leave"); },
     settle: (step = true) => calls.push(step ? "push" : "replace"),
   };
@@ -26,9 +34,9 @@ test("a whole run takes 30 seconds by itself, and stops at its end", () => {
   assert.equal(play.times, 2);
   play.start();
   assert.deepEqual(looked, [0]);
-  frames(15, 1000);
-  assert.equal(play.at, 30 * SECOND);
-  frames(20, 1000);
+  frames(150, 100);
+  assert.equal(Math.round(play.at / SECOND), 30);
+  frames(200, 100);
   assert.equal(play.playing, false);
   assert.equal(calls.at(-2), "leave");
 });
@@ -60,10 +68,51 @@ test("a pause is where the playhead is, though no state was asked for there", ()
   const { play, rewind, looked, calls, frames } = make();
   play.start();
   rewind.asking = {}; // a slow server
-  frames(10, 1000);
+  frames(3, 100);
   play.toggle();
-  assert.equal(looked.at(-1), 20);
+  assert.equal(looked.at(-1), 0.6);
   assert.deepEqual(calls, ["push", "replace"]);
+});
+
+test("the playhead waits where answers are slow, never more than half a second ahead at its speed, and goes on", () => {
+  const { play, rewind, frames } = make({ length: 600 }), ahead = () => (play.at - rewind.past.at) / SECOND / play.times;
+  Object.defineProperty(rewind, "past", { get: () => play.store.past });
+  play.start();
+  rewind.asking = {};
+  let before = play.at;
+  for (let n = 0; n < 40; n++) {
+    frames(1, 100);
+    assert.ok(play.at >= before && ahead() <= 0.5, String(ahead()));
+    before = play.at;
+  }
+  assert.ok(play.share < 0.2, String(play.share));
+  rewind.wish = play.at;
+  rewind.answer();
+  frames(40, 100);
+  assert.ok(play.at > before + 30 * play.times * 0.1 * SECOND);
+  assert.ok(play.share > 0.9, String(play.share));
+});
+
+test("the playhead waits for a region that has not answered, or whose lines are of another moment", () => {
+  const { play, frames } = make({ length: 600 });
+  for (const behind of [null, 500 * SECOND, 0]) {
+    play.regions = [() => behind];
+    play.start();
+    frames(40, 100);
+    assert.ok(play.at - play.begun <= 0.5 * play.times * SECOND, String(behind));
+    play.regions = [() => play.at];
+    frames(10, 100);
+    assert.ok(play.at - play.begun > 10 * SECOND);
+    play.stop(false);
+    play.store.past = null;
+  }
+});
+
+test("a frame that took long moves the playhead no further than what is shown may be behind", () => {
+  const { play, frames } = make({ length: 600 });
+  play.start();
+  frames(1, 5000);
+  assert.equal(play.at, 10 * SECOND);
 });
 
 test("where the reader went back to another moment, a play stops and leaves the address alone", () => {

@@ -53,6 +53,7 @@ const pictures = artifacts(store, scheduler, choice, address);
 params(store, scheduler, choice);
 raw(store);
 const lines = log(store, scheduler, choice, address);
+play.regions.push(lines.shown);
 const acts = actions(store, rewind, play, marks, view);
 const told = acts.told;
 const region = tabs(), find = findInRun(store, {

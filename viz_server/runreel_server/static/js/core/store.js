@@ -40,6 +40,8 @@ export class Store {
     this.position = data.here?.position ?? null;
     /** @type {{at: number, state: State} | null} what is looked at, where that is not now */
     this.past = data.at && data.past ? { at: micros(data.at) ?? data.now, state: data.past } : null;
+    /** Whether the moment moves by itself: what only matters where it rests need not be asked for. */
+    this.playing = false;
     /** @type {Wire} */
     this.wire = { status: "opening", since: clock(), reason: "" };
     this.clock = clock;

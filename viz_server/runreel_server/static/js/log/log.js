@@ -12,7 +12,6 @@ import { View } from "./view.js";
 
 const MOST = 2000, KEPT = 800; // lines: loaded at most, and while following
 const SOON = 400; // milliseconds between two looks at what came
-const REST = 300; // milliseconds at a moment until the rail is that moment's
 const WRAP = "runreel.wrap";
 
 /**
@@ -35,11 +34,12 @@ export function log(store, scheduler, choice, address) {
   let held = [];
   /** @type {number | null} how many lines match what is searched for, as far as it was searched */
   let matched = null;
-  let unseen = 0, missed = false, catching = 0, growing = false, chasing = false, resting = 0;
+  let unseen = 0, missed = false, catching = 0, growing = false, chasing = false;
   /** @type {AbortController | null} of what is being loaded in place of what is there */
   let loading = null;
   /** @type {number | null | undefined} the moment that the lines go up to; undefined before any came */
   let moment;
+  let answered = moment; // that of those in the page
 
   const again = () => {
     view.stale = true;
@@ -77,6 +77,7 @@ export function log(store, scheduler, choice, address) {
     view.look();
   };
 
+  const outdated = () => (store.past?.at ?? null) !== moment;
   /** Load lines in place of those that are there: the newest, or those around a place. @param {string} [place] @param {number} [from] where it is to be in view */
   const load = async (place, from = 0.3) => {
     loading?.abort();
@@ -100,6 +101,7 @@ export function log(store, scheduler, choice, address) {
     try {
       let page = await query.page(where, signal);
       told("");
+      answered = moment;
       strip.found([]);
       lines.reset(page.before, page.after, !place || !page.more);
       setFollowing(!place && !store.past && !store.ended);
@@ -108,14 +110,14 @@ export function log(store, scheduler, choice, address) {
         lines.before = page.before;
         searched(page, page.lines.map((line) => line.time));
         view.stand(place, from);
-        if (place || !page.before || lines.all.length >= 2 * view.screen) break;
+        if (place || !page.before || lines.all.length >= 2 * view.screen || outdated()) break;
         page = await query.page({ before: page.before }, signal); // a search answers in slices
       }
       if (!lines.all.length && query.filtered) told(query.text || query.level.value ? "No line is like that" : "The chosen step has said nothing");
       strip.go();
       if (missed) soon();
       else if (lines.end) take(held.splice(0));
-      for (let { before } = lines; before && query.text && !place; ) {
+      for (let { before } = lines; before && query.text && !place && !outdated(); ) {
         const found = await query.hits(before, signal);
         searched(found, found.times);
         before = found.before;
@@ -126,6 +128,7 @@ export function log(store, scheduler, choice, address) {
     }
     if (loading === mine) {
       loading = null;
+      answered = moment;
       strip.go();
     }
     scheduler.request("log");
@@ -135,7 +138,7 @@ export function log(store, scheduler, choice, address) {
   const chase = async () => {
     if (chasing) return;
     chasing = true;
-    while ((store.past?.at ?? null) !== moment) await load();
+    while (outdated()) await load();
     chasing = false;
   };
 
@@ -271,11 +274,9 @@ export function log(store, scheduler, choice, address) {
   store.on(["lines"], hear);
   store.on(["state"], changed);
   store.on(["time"], () => {
-    if (moment === undefined || (store.past?.at ?? null) === moment) return;
-    clearTimeout(resting);
-    resting = setTimeout(strip.measure, REST);
-    if (query.text) void load(); // slices of a search may go on for long
-    else void chase();
+    if (moment === undefined || !outdated()) return;
+    strip.rest();
+    void (store.past ? chase() : load());
   });
   new ResizeObserver(() => scheduler.request("log")).observe(list); // regions share the height, and on a narrow screen tabs
   scheduler.add("log", draw, 0);
@@ -294,5 +295,5 @@ export function log(store, scheduler, choice, address) {
     query.search.dispatchEvent(new Event("input"));
     query.search.focus();
   };
-  return { ...act, open, search };
+  return { ...act, open, search, shown: () => answered ?? null };
 }

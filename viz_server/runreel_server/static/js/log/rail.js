@@ -3,6 +3,7 @@ import { ask, one, set } from "../core/dom.js";
 import { clock, iso } from "../core/format.js";
 
 const WIDTH = 400, HEIGHT = 996, AGAIN = 10_000, LEAST = 20; // buckets; units of the drawing; milliseconds; pixels of the thumb
+const REST = 300; // milliseconds at a moment until the rail is that moment's
 const MOST = 4 * WIDTH; // buckets, however long the run goes on after it was measured
 
 /** Where a moment stands: by how many lines of the log come before it. */
@@ -62,7 +63,7 @@ export function thinned(times) {
  */
 export function rail(store, jump) {
   const strip = one("#log .rail"), thumb = one("i", strip);
-  let scale = new Scale([0], 0, 1), known = false, due = false, measured = Infinity, held = false, seen = [0, 0];
+  let scale = new Scale([0], 0, 1), known = false, due = false, measured = Infinity, held = false, resting = 0, seen = [0, 0];
   /** @type {AbortController | null} of what is being counted */
   let counting = null;
   /** @type {Record<string, number[]>} */
@@ -105,6 +106,15 @@ export function rail(store, jump) {
     if (counting === mine) counting = null;
   };
 
+  /** What is being counted is of another moment: this one is counted where it lasts. */
+  const rest = () => {
+    counting?.abort();
+    counting = null;
+    due = false;
+    clearTimeout(resting);
+    resting = setTimeout(() => (store.playing ? rest() : void measure()), REST);
+  };
+
   /** @param {PointerEvent} event */
   const point = (event) => {
     const box = strip.getBoundingClientRect(), tall = thumb.offsetHeight;
@@ -128,6 +138,7 @@ export function rail(store, jump) {
 
   return {
     measure,
+    rest,
     /** Lines are asked for: they come first. */
     wait: () => {
       due ||= counting !== null;

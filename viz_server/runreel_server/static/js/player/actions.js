@@ -1,9 +1,13 @@
 // What the player's buttons and keys do.
 import { all, one, say, tell } from "../core/dom.js";
-import { clock, iso } from "../core/format.js";
+import { clock, count, iso } from "../core/format.js";
 
 const KINDS = /** @type {const} */ (["error", "artifact", "state", "gap"]);
+const SLOW = 0.8; // of the chosen speed: less is said
 const SAID = 2500, TOLD = 4000; // milliseconds that a button says what it did, and that the page says why nothing moved
+
+/** A speed. @param {number} factor */
+const times = (factor) => `${factor < 10 ? Math.round(factor * 10) / 10 : count(Math.round(factor))}×`;
 
 /**
  * @param {import("../core/store.js").Store} store
@@ -13,7 +17,7 @@ const SAID = 2500, TOLD = 4000; // milliseconds that a button says what it did, 
  * @param {{zoom: (way: 1 | -1) => void, fit: () => void}} view
  */
 export function actions(store, rewind, play, marks, view) {
-  const button = one('[data-do="play"]');
+  const button = one('[data-do="play"]'), choices = all("[data-speed]"), auto = one('[data-speed="auto"]'), pace = one('[data-out="pace"]');
 
   /** Go there by hand: what plays stops. @param {number} at */
   const go = (at) => {
@@ -87,17 +91,14 @@ export function actions(store, rewind, play, marks, view) {
     const icon = play.playing ? "pause" : "play";
     button.setAttribute("aria-label", play.playing ? "Pause" : "Play");
     one("use", button).setAttribute("href", `#i-${icon}`);
-    const choices = all("[data-speed]"), auto = one('[data-speed="auto"]'); // it shows a speed that has no button, too
-    const pressed = choices.find((choice) => choice.dataset.speed === String(play.speed)) ?? auto;
-    for (const choice of choices) choice.setAttribute("aria-pressed", String(choice === pressed));
-    const said = (/** @type {number} */ times) => `${Math.round(times * 10) / 10}×`;
-    say(auto, typeof play.speed === "number" && pressed === auto ? said(play.speed) : "auto");
-    auto.title = `The whole run in 30 seconds: ${said(play.timesOf("auto"))}`;
+    const chosen = choices.find((choice) => choice.dataset.speed === String(play.speed)), slow = play.playing && play.share < SLOW;
+    for (const choice of choices) choice.setAttribute("aria-pressed", String(choice === chosen));
+    say(auto, `auto ${times(play.timesOf("auto"))}`);
+    say(pace, slow ? `now ${times(play.times * play.share)}` : chosen ? "" : times(play.times));
+    pace.title = slow ? `Answers are slow: the playhead waits, so that what is shown keeps up with it. Chosen: ${times(play.times)}` : "";
   };
   told();
-  store.on(["state"], () => {
-    if (play.speed === "auto") told();
-  });
+  store.on(["state"], told);
 
   return { ...acts, told, by: (/** @type {number} */ seconds) => go(rewind.here + seconds * 1e6) };
 }
