@@ -78,16 +78,6 @@ def lines(events: Sequence[Event], stream: str | None = None) -> list[str]:
     return [text for one in found if stream in (None, one.get("stream", "log")) for text in one["text"]]
 
 
-def lasting_port() -> str:
-    """A port for a server that ends and comes back at the same one.
-
-    One that the system chose may be given to any connection of this machine meanwhile, even to that of a client which
-    asks whether the server is there again. This one lies below those, and apart from the other test processes'.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return str(26_000 + 100 * int(worker))
-
-
 class Up:
     """A running `runreel up`.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from native_stack.install import CHROMIUM, HEADLESS
+from native_stack.machine import free_port
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 import commands
@@ -91,8 +92,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def machine(folder: Path) -> Iterator[commands.Up]:
-    """A running `runreel up`."""
-    with commands.up(folder, "--port", commands.lasting_port()) as running:
+    """A running `runreel up`, at a port at which it can come back."""
+    with commands.up(folder, "--port", str(free_port())) as running:
         yield running
 
 

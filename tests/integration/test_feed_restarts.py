@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from native_stack.machine import free_port
 
-import commands
 import parts
 from native import Native
 from puppets import Puppet
@@ -40,7 +40,7 @@ class Place:
         self.settings = parts.settings(native, native.bucket, prefix)
         self.parts = parts.Parts(folder, self.settings)
         self.parts.start("consume", "archive")
-        self.serve(commands.lasting_port())
+        self.serve(str(free_port()))
         self.url = self.parts.url()
         emitter = {k: v for k, v in self.settings.items() if k.startswith(("RUNREEL_KAFKA", "RUNREEL_TOPIC"))}
         (folder / "step").mkdir()
