@@ -226,6 +226,21 @@ def test_what_lasts_takes_no_parameter_that_it_does_not_know(served: Served) -> 
         assert (answer.status, "unknown parameter" in json.loads(body)["detail"]) == (400, True), path
 
 
+def test_another_method_is_told_which_one_is_wanted(served: Served) -> None:
+    for path, method, wanted in (
+        (f"/api/v1/runs/{served.run}/events", "HEAD", "GET"),
+        (f"/api/v1/runs/{served.run}/series.csv", "POST", "GET"),
+        ("/api/v1/artifacts/any/content", "DELETE", "GET, HEAD"),
+        ("/api/v1/uploads/any", "POST", "PUT"),
+    ):
+        with closing(served.connect()) as connection:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+        assert (answer.status, answer.getheader("allow")) == (405, wanted)
+        assert method == "HEAD" or json.loads(body)["detail"] == f"{method} is nothing for {path}: use {wanted}"
+
+
 def test_a_run_streams_its_snapshot(served: Served) -> None:
     for named in (served.run, served.run[-8:]):
         connection, answer = stream(served, f"/api/v1/runs/{named}/stream")

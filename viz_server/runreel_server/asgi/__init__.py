@@ -89,10 +89,16 @@ class Application:
             return
         for pattern, methods, name in _ROUTES:
             found = pattern.fullmatch(scope["path"])
-            if found is not None and scope["method"] in methods:
-                request = Request(scope, receive, send)
+            if found is None:
+                continue
+            request = Request(scope, receive, send)
+            if request.method in methods:
                 await _answered(request, lambda: getattr(self, f"_{name}")(request, *found.groups()))  # noqa: B023
-                return
+            else:
+                allowed = ", ".join(methods)
+                detail = f"{request.method} is nothing for {request.path}: use {allowed}"
+                await request.problem(405, detail, allow=allowed)
+            return
         if scope["method"] == "GET" and (_WHOLE.fullmatch(scope["path"]) or _AT.search(scope["query_string"])):
             await self._whole(scope, receive, send)
             return

@@ -139,9 +139,10 @@ class Request:
         await self.start(status, {"content-length": str(len(body)), **headers})
         await self.write(b"" if self.method == "HEAD" else body, more=False)
 
-    async def problem(self, status: int, detail: str) -> None:
-        """Answer with problem details."""
-        await self.answer(status, problems.Problem(status, detail).body(), {"content-type": problems.MEDIA_TYPE})
+    async def problem(self, status: int, detail: str, **headers: str) -> None:
+        """Answer with problem details, and with further headers."""
+        body = problems.Problem(status, detail).body()
+        await self.answer(status, body, {"content-type": problems.MEDIA_TYPE, **headers})
 
     async def stream(self, pieces: Iterable[bytes]) -> None:
         """Send a body piece by piece as the client reads; each piece is made on a thread, none is held by a client."""
