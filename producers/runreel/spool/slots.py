@@ -45,7 +45,6 @@ AT_INT: Final = 1 << 9
 VALUE_INT: Final = 1 << 10
 IN_FILE: Final = 1 << 11  # the payload is the name of the file that holds it
 HANDLE_SHIFT: Final = 16
-MAX_HANDLE: Final = (1 << 32) - 1
 
 FIRST_BYTES: Final = 24
 PART_BYTES: Final = 40
