@@ -277,9 +277,12 @@ def test_a_line_has_a_link_that_opens_there(opened: Callable[..., Page]) -> None
     page.mouse.click(*rail(page, 0.25))
     seen = settles(page, lambda seen: LINES * 0.2 < seen[0] < LINES * 0.3)
     link = page.locator(".log li", has_text=re.compile(rf"line {seen[4]}$")).locator(".log-when")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     link.click()
     expect(page.locator(".log li.is-marked .log-text")).to_have_text(f"line {seen[4]}")
     assert re.search(r"\?line=\d+-a{32}-\d+-\d+$", page.url)
+    expect(page.locator(".toast")).to_have_text("Copied: link to this line")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
 
     other = opened(page.url[page.url.index("?") :])
     settles(other, lambda there: seen[4] in there)

@@ -201,7 +201,7 @@ def test_keys_move_the_playhead_and_leave_typing_alone(opened: Callable[..., Pag
 def test_a_link_to_the_moment_is_copied(opened: Callable[..., Page], site: tuple[str, PageApp]) -> None:
     page = opened(f"{RUN}?at={flights.at(627)}", permissions=["clipboard-read", "clipboard-write"])
     page.locator('[data-do="copy"]').click()
-    expect(out(page, "copy")).to_have_text("Copied, at 09:14:32")
+    expect(out(page, "jump")).to_have_text("Copied: link to 09:14:32")
     assert page.evaluate("navigator.clipboard.readText()") == f"{site[0]}{RUN}?at=2026-11-22T09:14:32Z"
 
 

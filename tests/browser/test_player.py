@@ -141,10 +141,10 @@ def test_where_answers_are_slow_the_playhead_waits_and_says_so(opened: Callable[
     assert len(held) == 1
     page.unroute("**/logs?*")  # what was held goes on
     expect(pace).not_to_have_text(re.compile("now 0"))
+    assert not dropped
     page.locator('[data-speed="max"]').click()
     expect(clock(page)).to_have_text("09:01:00")
     expect(pace).to_have_text("")
-    assert not dropped
 
 
 def test_dragging_rewinds_and_the_back_button_takes_it_back(opened: Callable[..., Page]) -> None:
@@ -336,7 +336,7 @@ def test_the_link_to_a_moment_is_copied_also_from_the_end(opened: Callable[..., 
     page = opened()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.keyboard.press("c")
-    expect(page.locator('[data-out="copy"]')).to_contain_text("Copied")
+    expect(page.locator('[data-out="jump"]')).to_have_text("Copied: link to 09:01:00")
     link = page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(rf"{re.escape(page.url)}\?at=2026-[0-9T:.-]+Z", link), link
 

@@ -1,6 +1,7 @@
 // The log: some of its lines are loaded, two screens of them are in the page, and the rail stands for all of it.
 import { all, keep, kept, make, one, say, tell } from "../core/dom.js";
 import { count, plural, stepName } from "../core/format.js";
+import { copied } from "../core/toast.js";
 import { hand } from "./hand.js";
 import { Lines, key, placeOf } from "./lines.js";
 import { Query } from "./query.js";
@@ -242,11 +243,11 @@ export function log(store, scheduler, choice, address) {
       address.set({ line: place }, true);
       view.marked = place;
       view.render();
+      void copied(location.href, "Copied: link to this line", "The address is the link to this line");
     },
     whole: (row) => query.whole(row.pieces),
   });
-  /** @param {boolean} on */
-  const setWrap = (on) => {
+  const setWrap = (/** @type {boolean} */ on) => {
     wrap.setAttribute("aria-pressed", String(on));
     list.classList.toggle("is-wrapped", on);
     scheduler.request("log");

@@ -84,7 +84,7 @@ export function element(row, { run, found, open, whole }) {
   const level = (row.trace ? "ERROR" : line.level || "INFO").toUpperCase(), { text, more } = content(row, whole, open);
   const made = parts(text).map((part) => make("span", { class: part.look }, ...marked(part.text, found)));
   return make("li", { "data-level": level, "data-place": place, class: `${open ? "is-open" : ""}${row.trace || row.under.length ? " is-trace" : ""}` },
-    make("a", { ...hidden, class: "log-when", href: `/runs/${run}?line=${place}`, title: `${iso(line.time)}: link to this line` }, make("time", {}, clock(line.time, 3))),
+    make("a", { ...hidden, class: "log-when", href: `/runs/${run}?line=${place}`, title: `${iso(line.time)}: copy a link to this line` }, make("time", {}, clock(line.time, 3))),
     make("a", path && fits(path) ? { ...hidden, href: `/runs/${run}?step=${encodeURIComponent(path)}`, "data-log-step": path, title: step } : {}, step),
     make("span", { class: "log-text" }, ...(level === "INFO" ? [] : [make("b", {}, level), " "]), ...made),
     ...(more ? [make("button", { ...hidden, class: "log-more", "aria-expanded": String(open) }, more)] : []));

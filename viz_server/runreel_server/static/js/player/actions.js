@@ -1,10 +1,10 @@
 // What the player's buttons and keys do.
-import { all, one, say, tell } from "../core/dom.js";
+import { all, one, say } from "../core/dom.js";
 import { clock, count, iso } from "../core/format.js";
+import { copied, toast } from "../core/toast.js";
 
 const KINDS = /** @type {const} */ (["error", "artifact", "state", "gap"]);
 const SLOW = 0.8; // of the chosen speed: less is said
-const SAID = 2500, TOLD = 4000; // milliseconds that a button says what it did, and that the page says why nothing moved
 
 /** A speed. @param {number} factor */
 const times = (factor) => `${factor < 10 ? Math.round(factor * 10) / 10 : count(Math.round(factor))}×`;
@@ -25,35 +25,21 @@ export function actions(store, rewind, play, marks, view) {
     rewind.go(at);
   };
 
-  let telling = 0;
-  /** @param {string} text why nothing moved */
-  const hint = (text) => {
-    tell("jump", text);
-    clearTimeout(telling);
-    telling = setTimeout(() => tell("jump", ""), TOLD);
-  };
-
   /** @param {import("./marks.js").Kind} kind @param {1 | -1} way */
   const jump = async (kind, way) => {
     try {
       const at = await marks.next(kind, way, rewind.here);
       if (at !== null) go(at);
-      else hint(`No ${kind === "state" ? "change" : kind} ${way > 0 ? "after" : "before"} this`);
+      else toast(`No ${kind === "state" ? "change" : kind} ${way > 0 ? "after" : "before"} this`);
     } catch {
-      hint("The server did not answer");
+      toast("The server did not answer");
     }
   };
 
   const copy = async () => {
     const link = new URL(location.href);
     link.searchParams.set("at", iso(rewind.here));
-    try {
-      await navigator.clipboard.writeText(link.href.replaceAll("%3A", ":").replaceAll("%2F", "/"));
-      tell("copy", `Copied, at ${clock(rewind.here)}`);
-    } catch {
-      tell("copy", "Copying was refused");
-    }
-    setTimeout(() => tell("copy", "Copy link to this moment"), SAID);
+    await copied(link.href.replaceAll("%3A", ":").replaceAll("%2F", "/"), `Copied: link to ${clock(rewind.here)}`, "Copying was refused");
   };
 
   /** @type {Record<string, () => void>} */
