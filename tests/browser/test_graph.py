@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from runreel import events as ev
 from runreel.codec import iso
 from runreel.events import Event
-from runs import RUN, Clock, Voice
+from runs import RUN, SECOND, START, Clock, Voice
 from serving import Server, listening
 
 pytestmark = pytest.mark.browser
@@ -161,12 +161,36 @@ def test_the_critical_path_is_marked_on_request(opened: Callable[..., Page]) -> 
     page = opened()
     expect(page.locator(".node.is-critical")).to_have_count(0)
     page.get_by_role("button", name="Critical path").click()
-    expect(page.locator('[data-out="critical"]')).to_contain_text("4 steps")
+    said = page.locator('[data-out="critical"]')
+    expect(said).to_have_text(re.compile("^4 steps, ≈ [0-9]"))
+    expect(said).to_have_attribute("title", re.compile("a guess, which falls where"))
     for step in ("plan", "extract-*", "train", "publish"):
         expect(node(page, step)).to_contain_class("is-critical")
     expect(node(page, "check")).not_to_contain_class("is-critical")
     page.get_by_role("button", name="Critical path").click()
     expect(page.locator(".node.is-critical")).to_have_count(0)
+
+
+def test_the_critical_path_of_what_has_ended_is_no_guess(opened: Callable[..., Page]) -> None:
+    page = opened(BULK)
+    page.get_by_role("button", name="Critical path").click()
+    expect(page.locator('[data-out="critical"]')).to_have_text(re.compile("^1 step, [0-9]"))
+
+
+def test_the_critical_path_is_asked_for_once_while_the_moment_moves(opened: Callable[..., Page]) -> None:
+    page = opened(query=f"?at={iso(START + 30 * SECOND)}")
+    held: list[Route] = []
+    page.route("**/critical*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks its handler, and cannot mark a bound method)
+    page.get_by_role("button", name="Critical path").click()
+    for _ in range(3):
+        stands = page.url
+        page.keyboard.press("ArrowLeft")
+        expect(page).not_to_have_url(stands)
+        expect(page.locator('[data-out="elapsed"]')).not_to_have_text("")
+    assert len(held) == 1
+    with page.expect_request(re.compile(r"/critical\?at=.*15")):  # the newest, and none between
+        page.unroute("**/critical*")
+    expect(page.locator('[data-out="critical"]')).to_contain_text("≈")
 
 
 def test_the_arrows_walk_the_tree_and_open_it(opened: Callable[..., Page]) -> None:
