@@ -1,7 +1,7 @@
 // What the charts do with numbers: smoothing, the axis of many lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { local } from "../../../viz_server/runreel_server/static/js/charts/figure.js";
+import { local, named } from "../../../viz_server/runreel_server/static/js/charts/figure.js";
 import { smoothed } from "../../../viz_server/runreel_server/static/js/charts/options.js";
 import { Panel } from "../../../viz_server/runreel_server/static/js/charts/panel.js";
 
@@ -29,4 +29,13 @@ test("another run's line does not flatten this run's, unless it is alone", () =>
   const reach = Panel.prototype.reach, before = { xs: [0, 1], ys: [0, 1000], whole: true };
   assert.deepEqual(reach([before, { xs: [0, 1], ys: [0, 1] }], [0, 1], false), [0, 1]);
   assert.deepEqual(reach([before, { xs: [], ys: [] }], [0, 1], false), [0, 1000]);
+});
+
+test("a picture names the lines that it has room for, and says how many more there are", () => {
+  const few = [{ name: "a" }, { name: "a", showlegend: false }];
+  assert.equal(named(few), few);
+  const many = Array.from({ length: 60 }, (_, n) => ({ name: `fold-${n}` })), shown = named(many).filter(({ showlegend }) => showlegend !== false);
+  assert.equal(shown.length, 41);
+  assert.deepEqual([shown[39].name, shown[40].name], ["fold-39", "and 20 more"]);
+  assert.equal(named(many).length, 61);
 });

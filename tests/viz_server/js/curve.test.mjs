@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axis, bounds, Curve, m4 } from "../../../viz_server/runreel_server/static/js/charts/curve.js";
+import { axis, bounds, Curve, m4, valueAt } from "../../../viz_server/runreel_server/static/js/charts/curve.js";
 
 const columns = (times, values) => ({ time: times, at: times, value: values }); // a point's index is its own, whoever brings it
 
@@ -58,10 +58,11 @@ test("not-numbers are gaps, by name or null", () => {
   assert.deepEqual(curve.value, [NaN, NaN, Infinity]);
 });
 
-test("the value at a moment is the last one before it", () => {
+test("the value at a place is the last one before it, up to the last point, and nothing after the moment looked at", () => {
   const curve = new Curve();
-  curve.load(columns([10, 20, 30], [1, 2, 3]));
-  assert.deepEqual([5, 10, 19, 20, 99].map((moment) => curve.valueAt(moment)), [null, 1, 1, 2, 3]);
+  curve.load({ time: [10, 20, 30], at: [0, 5, 7], value: [1, 2, 3] });
+  assert.deepEqual([5, 10, 19, 20, 30, 31].map((x) => valueAt(curve.time, curve, x, 99)), [null, 1, 1, 2, 3, null]);
+  assert.deepEqual([4.9, 5, 7].map((x) => valueAt(curve.at, curve, x, 20)), [1, 2, null]);
 });
 
 test("bounds are round and hold all values", () => {

@@ -16,7 +16,10 @@ from runreel_server.pages.joined import joined
 
 STATIC = Path(__file__).parent.parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
-SCRIPTS = ("run.js", "home.js", "artifact.js", "charts/figure.js", "head/events.js", "stream/worker.js")
+SCRIPTS = (
+    *("run.js", "home.js", "artifact.js", "head/events.js", "stream/worker.js"),
+    *("charts/before.js", "charts/figure.js", "charts/names.js", "charts/together.js"),
+)
 """What pages load, at once or when asked for, and the worker of all tabs: each is sent joined with all it imports."""
 
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

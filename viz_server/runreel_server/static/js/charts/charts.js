@@ -1,8 +1,8 @@
 // The metrics: small multiples on canvas, in an order of their own, drawn when they are in view.
-import { all, arrange, muteClick, one, tell } from "../core/dom.js";
+import { all, arrange, load, muteClick, one, sizeOf, tell } from "../core/dom.js";
 import { count, decoded, micros, name } from "../core/format.js";
 import { scope } from "../core/scope.js";
-import { Curve } from "./curve.js";
+import { below, Curve } from "./curve.js";
 import { Options } from "./options.js";
 import { labelOf, Panel } from "./panel.js";
 import { Points } from "./points.js";
@@ -11,6 +11,7 @@ import { Points } from "./points.js";
 /** @typedef {import("./panel.js").Series} Series */
 
 const SLACK = 6; // pixels: so little movement is a click
+const VALUE = 66; // pixels beside a name, for the value
 const PAGE = 48; // so many charts are in the page, and as many more whenever the last of them comes into view
 
 /**
@@ -31,27 +32,30 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** @type {[number, number] | null} */
   let marked = null;
   let grouped = false, limit = PAGE;
+  /** @type {import("./together.js").Together | null} */
+  let together = null;
+  /** @type {number | null} pointed at, where the axis is of indices */
+  let index = null;
+  let entitled = 0; // the width of the charts whose names were made to fit; 0: others have come
+  /** @type {typeof import("./names.js").shorten | null} */
+  let shorten = null;
   /** @type {Panel | undefined} after which there are more */
   let last;
 
   const options = new Options(address, store.live.pipeline ?? "", () => {
-    if (options.now.group !== grouped) regroup();
+    arrive();
     if (options.now.x !== shown) setZoom(null);
     shown = options.now.x;
     list();
     redraw();
   });
   let shown = options.now.x;
-  const points = new Points(store, (key, columns, before) => {
-    const series = known.get(key);
-    if (!series) return;
-    if (before) {
-      series.before = new Curve();
-      series.before.load(columns);
-      series.before.origin = columns.origin ?? columns.time[0] ?? 0;
-    } else series.curve.load(columns);
+  const points = new Points(store, (key, columns) => {
+    known.get(key)?.curve.load(columns);
     redraw();
   });
+  /** @type {import("./before.js").Before | null} */
+  let earlier = null;
 
   /** @param {import("./panel.js").Zoom} next */
   const setZoom = (next) => {
@@ -61,10 +65,24 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
 
   const regroup = () => {
     grouped = options.now.group;
+    box.classList.toggle("is-grouped", grouped);
     for (const panel of panels.values()) leave(panel);
     panels.clear();
     for (const series of known.values()) put(series);
   };
+
+  /** What the options ask for. */
+  const arrive = () => {
+    if (options.now.group !== grouped) regroup();
+    if (grouped && !together) bring("together", ({ Together }) => (together = new Together()));
+    if (options.now.last && !earlier) bring("before", ({ Before }) => (earlier = new Before(store, redraw)));
+  };
+
+  /** Load what only some charts need; without it they are plainer. @param {string} part @param {(module: any) => void} take */
+  const bring = (part, take) => void load(`charts/${part}`).then((module) => {
+    take(module);
+    redraw();
+  }, () => {});
 
   /** @param {Series} series */
   const put = (series) => {
@@ -78,6 +96,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** @param {Panel} panel */
   const elementOf = (panel) => {
     if (panel.element) return panel.element;
+    entitled = 0;
     const element = panel.enter(grouped ? undefined : made.get(panel.id));
     // each canvas with something in it is a layer of its own to the browser, also where it is not seen
     scheduler.add(element, (whole) => draw(panel, element, whole), 2, () => {
@@ -89,8 +108,10 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
 
   /** @param {Panel} panel */
   const leave = (panel) => {
-    if (panel.element) scheduler.remove(panel.element);
+    if (!panel.element) return;
+    scheduler.remove(panel.element);
     panel.element = null;
+    entitled = 0;
   };
 
   /** @type {string | null} of which present the list is */
@@ -102,7 +123,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
       for (const metric of Object.keys(series)) {
         const key = `${path}:${metric}`;
         if (known.has(key)) continue;
-        const one = { key, path, name: metric, curve: new Curve(), before: null };
+        const one = { key, path, name: metric, curve: new Curve() };
         known.set(key, one);
         put(one);
       }
@@ -134,6 +155,19 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     return placed.map(({ panel }) => panel);
   };
 
+  /** Names that have room, of which no two are the same. @param {number} width of a chart */
+  const entitle = (width) => {
+    entitled = width;
+    const captions = [...panels.values()].flatMap(({ element }) => (element ? one(".clip", element) : []));
+    if (!shorten && captions.some((caption) => caption.scrollWidth > width - VALUE)) {
+      bring("names", (module) => {
+        ({ shorten } = module);
+        entitled = 0;
+      });
+    }
+    shorten?.(captions, width - VALUE);
+  };
+
   /** @param {Panel} panel @param {HTMLElement} element @param {boolean} [whole] */
   const draw = (panel, element, whole) => {
     if (panel === last && !whole) {
@@ -141,11 +175,11 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
       last = undefined;
       scheduler.request("charts");
     }
-    for (const { key, curve, before } of panel.series) {
-      if (!curve.loaded) points.want(key);
-      if (options.now.last && !before) points.want(key, true);
-    }
-    panel.draw(element, store, options.now, { cursor: cursor.moment, zoom, marked, pinned: options.pins.includes(panel.label) });
+    for (const { key, curve } of panel.series) if (!curve.loaded) points.want(key);
+    const [width] = sizeOf(element);
+    if (width && Math.abs(width - entitled) > 1) entitle(width); // columns of a third of a pixel are now one wider, now not
+    if (grouped) together?.arrange(panel, element);
+    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), together: grouped ? together : null, earlier: options.now.last ? earlier : null });
   };
 
   const redraw = () => {
@@ -161,17 +195,27 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     return from + Math.min(1, Math.max(0, (event.clientX - plot.left) / plot.width)) * (to - from);
   };
 
+  const unpoint = () => {
+    index = null;
+    together?.leave();
+    cursor.point(null);
+  };
+
   cursor.on((moment) => {
     box.classList.toggle("has-cursor", moment !== null);
     redraw();
   });
   box.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-    const panel = under(event);
-    if (!panel?.series.some(({ curve }) => curve.time.length) || options.now.x === "at") return cursor.point(null);
-    const x = at(panel, event);
-    cursor.point(Math.round(options.now.x === "time" ? x : store.start + x * 1e6));
+    const panel = under(event), by = options.now.x, curve = panel?.series.find(({ curve }) => curve.time.length)?.curve;
+    if (!panel || !curve) return unpoint();
+    let x = at(panel, event);
+    if (curve.time.length === 1 && panel.series.length === 1) [x] = panel.xs(curve, by, store.start);
+    index = by === "at" ? x : null;
+    together?.point(panel, event, x, options.now, store);
+    cursor.point(Math.round(by === "time" ? x : by === "at" ? curve.time[Math.max(0, below(curve.at, x))] : store.start + x * 1e6));
+    redraw(); // the same moment may be pointed at by another index, or nearer to another line
   });
-  box.addEventListener("pointerleave", () => cursor.point(null));
+  box.addEventListener("pointerleave", unpoint);
   box.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     const panel = under(event), button = event.target instanceof Element && event.target.closest(".chart-open");
     if (!panel || !button || event.button !== 0 || event.pointerType !== "mouse") return;
@@ -197,7 +241,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     const panel = under(event);
     if (!panel || !(event.target instanceof Element)) return;
     if (event.target.closest(".chart-pin")) options.pin(panel.label);
-    else if (event.target.closest(".chart-open")) enlarge(panel, options.now);
+    else enlarge(panel, options.now);
   });
   reset.addEventListener("click", () => {
     setZoom(null);
@@ -220,14 +264,14 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     if (came === null) for (const { curve } of known.values()) curve.loaded = false;
     else for (const [key, columns] of Object.entries(came)) (known.get(key) ?? known.get(decodedKey(key)))?.curve.append(columns);
   });
-  grouped = options.now.group;
+  arrive();
   list();
   /** Open the chart of a series. @param {string} key */
   const open = (key) => {
     const panel = [...panels.values()].find(({ series }) => series.some((one) => one.key === key));
     if (panel) enlarge(panel, options.now);
   };
-  return { open, ready: () => points.loading };
+  return { open, ready: () => Promise.all([points.loading, earlier?.points.loading]) };
 }
 
 /** A key with its series' name decoded: a name may come percent-encoded, as a path does. @param {string} key */

@@ -17,7 +17,6 @@ export class Curve {
     /** @type {number[]} NaN and the infinities too: they are marked */
     this.value = [];
     this.loaded = false;
-    this.origin = 0; // its run's start, in microseconds, where that is another one
   }
 
   /** Replace all points. @param {Columns} columns */
@@ -68,12 +67,6 @@ export class Curve {
     for (const column of /** @type {const} */ (["time", "at", "value"])) this[column] = kept.map((n) => this[column][n]);
   }
 
-  /** The value that holds at a moment, or null before the first. @param {number} moment */
-  valueAt(moment) {
-    const n = below(this.time, moment);
-    return n < 0 ? null : this.value[n];
-  }
-
   /** How it goes, in a word. */
   trend() {
     const finite = this.value.filter(Number.isFinite);
@@ -95,6 +88,12 @@ export function below(sorted, moment) {
     else high = middle;
   }
   return low - 1;
+}
+
+/** What a curve is at a place on an axis; null where it is nothing. @param {number[]} xs @param {Curve} curve @param {number} x @param {number} moment after which nothing is yet */
+export function valueAt(xs, curve, x, moment) {
+  const n = below(xs, x);
+  return n < 0 || x > xs[xs.length - 1] || curve.time[n] > moment ? null : curve.value[n];
 }
 
 /**

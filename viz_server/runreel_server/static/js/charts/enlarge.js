@@ -1,5 +1,5 @@
 // One chart, large: the dialog, at once. What draws in it is loaded when the first one is opened.
-import { one, say } from "../core/dom.js";
+import { load, one, say } from "../core/dom.js";
 
 /**
  * @param {import("../core/store.js").Store} store
@@ -13,7 +13,7 @@ export async function enlarge(store, panel, options) {
   figure.replaceChildren();
   dialog.showModal();
   try {
-    const { draw } = await import(`${document.body.dataset.static}/js/charts/figure.js`);
+    const { draw } = await load("charts/figure");
     await draw(store, panel, options, { dialog, figure, note });
   } catch (error) {
     say(note, `could not be loaded: ${error instanceof Error ? error.message : error}`);

@@ -1,14 +1,18 @@
 // What an enlarged chart shows: its lines in Plotly, and the buttons that save it. Loaded when one is opened, as Plotly is.
 import { color } from "../core/colors.js";
 import { ask, make, one, say } from "../core/dom.js";
-import { clock, count, fits, stepName } from "../core/format.js";
+import { clock, count, fits, plural, stepName, value } from "../core/format.js";
+import { fitted } from "./names.js";
 import { smoothed } from "./options.js";
 import { CONFIG, layout, plotly } from "./plot.js";
+import { look, namesOf } from "./together.js";
 
 /** @typedef {import("../core/types.js").Columns & {count: number, bucketed?: boolean, nonfinite?: number, origin?: number | null}} Answer */
 
 const WIDTH = 1600;
-const INKS = ["--run", "--ok", "--fail", "--warn", "--past", "--idle"];
+const NAME = 32, PICTURED = 40, // characters of a line's name in the legend; lines that a picture names
+  NARROW = 600; // pixels: there is no room for a legend beside the plot
+const DASH = (/** @type {number[]} */ dash) => (dash.length ? dash.map((one) => `${one}px`).join() : "solid");
 
 /**
  * @param {import("../core/store.js").Store} store
@@ -17,43 +21,69 @@ const INKS = ["--run", "--ok", "--fail", "--warn", "--past", "--idle"];
  * @param {{dialog: HTMLElement, figure: HTMLElement, note: HTMLElement}} place
  */
 export async function draw(store, panel, options, { dialog, figure, note }) {
-  const { x: by, log, smooth } = options, keys = panel.series.map(({ key }) => key);
+  const { x: by, log, group } = options, { series } = panel, keys = series.map(({ key }) => key), many = keys.length > 1;
   if (!keys.every(fits)) throw new Error("the name is too long for an address");
   const query = keys.map((key) => `key=${encodeURIComponent(key)}`).join("&");
   /** @type {[any, Record<string, Answer>]} */
   const [Plotly, answer] = await Promise.all([plotly(), ask(`/api/v1/runs/${store.run}/series?${query}&x=${by}&width=${WIDTH}`)]);
-  const traces = panel.series.flatMap(({ key, path }, n) => tracesOf(answer[key] ?? { at: [], time: [], value: [], count: 0 }, keys.length > 1 ? stepName(path) : "", by, smooth, color(INKS[n % INKS.length])));
+  const names = group ? fitted(namesOf(series), (text) => text.length <= NAME) : [];
+  const traces = series.flatMap(({ key }, n) => tracesOf(answer[key] ?? { at: [], time: [], value: [], count: 0 }, escaped(names[n] ?? ""), options, look(n)));
+  const odd = traces.filter(({ yaxis }) => yaxis);
+  odd.forEach((one, n) => (one.showlegend = many && !n)); // they are all alike
   const moment = store.past && by === "time" ? local(store.past.at) : null;
   const cut = moment ? [{ type: "line", x0: moment, x1: moment, y0: 0, y1: 1, yref: "paper", line: { width: 1, color: color("--past") } }] : [];
-  const look = layout({ xaxis: { type: by === "time" ? "date" : "linear", title: { text: { time: "", elapsed: "seconds since the start", at: "index" }[by] } }, yaxis: { type: log ? "log" : "linear" }, shapes: cut, showlegend: keys.length > 1 });
-  await Plotly.newPlot(figure, traces, look, { ...CONFIG, toImageButtonOptions: { filename: panel.label } });
+  const below = figure.clientWidth < NARROW ? { legend: { orientation: "h", tracegroupgap: 0, x: 0, y: 1.02, yanchor: "bottom", maxheight: 96 }, margin: { l: 44, r: 12, t: 16, b: 44 } } : {};
+  const plain = layout({
+    xaxis: { type: by === "time" ? "date" : "linear", title: { text: { time: "", elapsed: "seconds since the start", at: "index" }[by] } }, yaxis: { type: log ? "log" : "linear" },
+    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true }, shapes: cut, showlegend: many, hovermode: "closest", hoverdistance: -1,
+    margin: { l: 56, r: 24, t: many ? 32 : 16, b: 44 },
+    hoverlabel: { bgcolor: color("--raised"), bordercolor: color("--line-2"), font: { color: color("--ink") }, align: "left" }, legend: { tracegroupgap: 0 },
+  });
+  await Plotly.newPlot(figure, traces, { ...plain, ...below }, { ...CONFIG, toImageButtonOptions: { filename: panel.label } });
+  figure.ariaLabel = words(panel, store);
   say(note, told(Object.values(answer), store));
   exports(dialog, Plotly, figure, panel.label, `/api/v1/runs/${store.run}/series.csv?${query}`);
 }
 
-/** @param {Answer} columns @param {string} label @param {import("./options.js").Chosen["x"]} by @param {number} smooth @param {string} ink */
-function tracesOf(columns, label, by, smooth, ink) {
+/** @param {Answer} columns @param {string} name @param {import("./options.js").Chosen} options @param {{color: string, dash: number[]}} look */
+function tracesOf(columns, name, { x: by, smooth }, look) {
   const x = by === "time" ? columns.time.map(local) : by === "at" ? columns.at : columns.time.map((time) => (time - (columns.origin ?? 0)) / 1e6);
   const y = columns.value.map((one) => (typeof one === "number" ? one : null)), odd = columns.value.map((one, n) => (typeof one === "string" ? n : -1)).filter((n) => n >= 0);
-  const plain = { x, y, name: label, mode: columns.count < 60 ? "lines+markers" : "lines", line: { width: 1.5, color: ink }, hovertemplate: "%{y}<extra>%{x}</extra>" };
+  const says = (/** @type {string} */ what) => `${name ? `<b>${name}</b><br>` : ""}${what}<br>%{x}<extra></extra>`;
+  const plain = { x, y, name, legendgroup: name, mode: columns.count < 60 ? "lines+markers" : "lines", line: { width: 1.5, color: look.color, dash: DASH(look.dash) }, marker: { size: columns.count > 1 ? 5 : 9 }, hovertemplate: says("%{y}") };
   /** @type {any[]} */
   const traces = smooth
-    ? [{ ...plain, opacity: 0.3, showlegend: false, hoverinfo: "skip", hovertemplate: null }, { ...plain, y: smoothed(y.map((one) => one ?? NaN), smooth).map((one) => (Number.isFinite(one) ? one : null)) }]
+    ? [
+        { ...plain, opacity: 0.3, mode: "lines", line: { width: 1, color: look.color }, showlegend: false, hoverinfo: "skip", hovertemplate: null },
+        { ...plain, y: smoothed(y.map((one) => one ?? NaN), smooth).map((one) => (Number.isFinite(one) ? one : null)), text: y.map(value), hovertemplate: says("smoothed %{y:.4~g}<br>value %{text}") },
+      ]
     : [plain];
   if (odd.length) {
     traces.push({
-      x: odd.map((n) => x[n]), y: odd.map(() => 0), yaxis: "y2", mode: "markers", name: "no number", text: odd.map((n) => columns.value[n]),
-      marker: { symbol: "line-ns-open", color: color("--fail"), size: 9 }, hovertemplate: "%{text}<extra>%{x}</extra>",
+      x: odd.map((n) => x[n]), y: odd.map((n) => (columns.value[n] === "Infinity" ? 1 : 0)), yaxis: "y2", mode: "markers", name: "no number", text: odd.map((n) => columns.value[n]),
+      marker: { symbol: "line-ns-open", color: color("--fail"), size: 9 }, hovertemplate: says("%{text}"),
     });
   }
   return traces;
+}
+
+/** A name as Plotly shows it, which takes some of HTML for markup. @param {string} text */
+const escaped = (text) => text.replace(/[&<>]/g, (one) => `&#${one.charCodeAt(0)};`);
+
+/** What the lines are, for who does not see them. @param {import("./panel.js").Panel} panel @param {import("../core/store.js").Store} store */
+function words({ label, series }, store) {
+  const said = series.map(({ path, name }) => {
+    const { last = null, min = null, max = null } = store.view.series?.[path]?.[name] ?? {};
+    return `${series.length > 1 ? `${stepName(path)}: ` : ""}last ${value(last)}, lowest ${value(min)}, highest ${value(max)}`;
+  });
+  return `${label}: ${said.join("; ")}`;
 }
 
 /** @param {Answer[]} all @param {import("../core/store.js").Store} store */
 function told(all, store) {
   const points = all.reduce((sum, one) => sum + one.count, 0), odd = all.reduce((sum, one) => sum + (one.nonfinite ?? 0), 0);
   return [
-    `${count(points)} points`, all.some((one) => one.bucketed) && "drawn as the line of all of them", odd && `${count(odd)} no number, marked red`,
+    all.length > 1 && plural(all.length, "line"), plural(points, "point"), all.some((one) => one.bucketed) && "drawn as the line of all of them", odd && `${count(odd)} no number, marked red`,
     store.past && `looked at from ${clock(store.past.at)}`,
   ].filter(Boolean).join(", ");
 }
@@ -68,15 +98,23 @@ function exports(dialog, Plotly, figure, label, table) {
     return made;
   };
   box.replaceChildren(
-    ...["png", "svg"].map((format) => button(format.toUpperCase(), () => void Plotly.downloadImage(pictured(figure, label), { format, filename: file, width: 1200, height: 640 }))),
+    ...["png", "svg"].map((format) => button(format.toUpperCase(), () => void Plotly.downloadImage(pictured(figure, label), { format, filename: file, width: 1200, height: Math.max(640, 170 + 19 * Math.min(PICTURED, figure.querySelectorAll(".legend .traces").length)) }))),
     make("a", { class: "button", title: "Save all points as CSV", href: table, download: "" }, "CSV"),
   );
 }
 
-/** The chart as it is, with what a reader elsewhere needs: its name and a ground. @param {any} figure @param {string} label */
+/** The chart as it is, with what a reader elsewhere needs: its name, a ground, and the names of its lines beside the plot. @param {any} figure @param {string} label */
 function pictured({ data, layout }, label) {
-  const title = { text: label, font: { size: 16 }, x: 0.5, xanchor: "center" };
-  return { data, layout: { ...layout, title, margin: { ...layout.margin, t: 56 }, paper_bgcolor: color("--bg") } };
+  const title = { text: escaped(label), font: { size: 16 }, x: 0.5, xanchor: "center" }, legend = { tracegroupgap: 0 };
+  return { data: named(data), layout: { ...layout, title, legend, margin: { ...layout.margin, t: 56 }, paper_bgcolor: color("--bg") } };
+}
+
+/** A picture's lines: it names so many as it has room for, and says how many more there are. @param {any[]} traces */
+export function named(traces) {
+  const rest = new Set(traces.filter(({ showlegend }) => showlegend !== false).slice(PICTURED));
+  if (!rest.size) return traces;
+  const last = { x: [null], y: [null], name: `and ${count(rest.size)} more`, mode: "lines", line: { color: "rgba(0,0,0,0)" } };
+  return [...traces.map((one) => (rest.has(one) ? { ...one, showlegend: false } : one)), last];
 }
 
 /** A moment as Plotly reads it: where the reader is. @param {number} time */

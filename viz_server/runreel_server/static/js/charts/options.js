@@ -1,5 +1,5 @@
 // How the charts are looked at: the axis, the scale, smoothing, one chart a name, the last run; and which are pinned.
-import { all, keep, one } from "../core/dom.js";
+import { keep, kept, one } from "../core/dom.js";
 
 /** @typedef {{x: "time" | "elapsed" | "at", log: boolean, smooth: number, group: boolean, last: boolean, filter: string}} Chosen */
 
@@ -24,41 +24,37 @@ export class Options {
       x: x === "elapsed" || x === "at" ? x : "time", log: address.get("log") === "1", group: address.get("group") === "1",
       smooth: smooth > 0 && smooth < 1 ? smooth : 0, last: address.get("last") === "1", filter: address.get("metric"),
     };
-    const axis = one('[data-do="axis"]', region), range = one('[data-do="smooth"]', region), filter = one('[data-do="metric"]', region);
-    axis.value = this.now.x;
-    range.value = String(this.now.smooth);
-    filter.value = this.now.filter;
-    axis.addEventListener("change", () => this.set({ x: axis.value }));
-    range.addEventListener("input", () => this.set({ smooth: Number(range.value) }));
-    filter.addEventListener("input", () => this.set({ filter: filter.value.trim() }));
-    for (const box of all('[data-do="log"], [data-do="group"]', region)) {
-      const input = /** @type {HTMLInputElement} */ (box), which = /** @type {"log" | "group"} */ (input.dataset.do);
-      input.checked = this.now[which];
-      input.addEventListener("change", () => this.set({ [which]: input.checked }));
-    }
-    const last = one('[data-do="last-run"]', region);
-    last.setAttribute("aria-pressed", String(this.now.last));
-    last.addEventListener("click", () => {
-      this.set({ last: !this.now.last });
-      last.setAttribute("aria-pressed", String(this.now.last));
-    });
+    const { now } = this;
+    /** @param {string} which @param {string} event @param {(control: any) => Partial<Chosen>} read */
+    const control = (which, event, read) => {
+      const found = one(`[data-do="${which}"]`, region);
+      found.addEventListener(event, () => this.set(read(found)));
+      return found;
+    };
+    control("axis", "change", ({ value: x }) => ({ x })).value = now.x;
+    control("smooth", "input", ({ value }) => ({ smooth: Number(value) })).value = now.smooth;
+    control("metric", "input", ({ value }) => ({ filter: value.trim() })).value = now.filter;
+    control("log", "change", ({ checked: log }) => ({ log })).checked = now.log;
+    control("group", "change", ({ checked: group }) => ({ group })).checked = now.group;
+    this.last = control("last-run", "click", () => ({ last: !now.last }));
+    this.last.ariaPressed = String(now.last);
   }
 
   /** @param {Partial<Chosen>} changes */
   set(changes) {
-    Object.assign(this.now, changes);
-    const { x, log, smooth, group, last, filter } = this.now;
-    this.address.set({ x: x === "time" ? "" : x, log: log ? "1" : "", smooth: smooth ? String(smooth) : "", group: group ? "1" : "", last: last ? "1" : "", metric: filter });
+    const { x, filter: metric, ...others } = Object.assign(this.now, changes), said = Object.entries(others).map(([which, chosen]) => [which, chosen ? String(Number(chosen)) : ""]);
+    this.address.set({ x: x === "time" ? "" : x, metric, ...Object.fromEntries(said) });
+    this.last.ariaPressed = String(others.last);
     this.changed();
   }
 
   /** @returns {string[]} */
   kept() {
     try {
-      const read = JSON.parse(localStorage.getItem(this.key) ?? "[]");
+      const read = JSON.parse(kept(this.key) ?? "[]");
       return Array.isArray(read) ? read.filter((one) => typeof one === "string") : [];
     } catch {
-      return []; // storage is refused, or holds what is none of ours
+      return []; // it holds what is none of ours
     }
   }
 

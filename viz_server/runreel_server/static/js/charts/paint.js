@@ -1,5 +1,6 @@
 // How the curves of one chart are drawn into a canvas: lines, what is still to come, what is no number, the cursor.
 import { sizeOf } from "../core/dom.js";
+import { value } from "../core/format.js";
 
 /**
  * @typedef {object} Drawn
@@ -8,6 +9,8 @@ import { sizeOf } from "../core/dom.js";
  * @property {string} color
  * @property {number} weight
  * @property {boolean} [whole] drawn up to its end whatever the moment: another run's
+ * @property {number[]} [dash] what tells it from others beside its colour
+ * @property {boolean} [faint] it steps back behind the one that is pointed at
  */
 /**
  * @typedef {object} Look
@@ -22,21 +25,20 @@ import { sizeOf } from "../core/dom.js";
  */
 
 const SIZE = [300, 84]; // pixels, of what has no box: on paper it has one
+const EDGE = 3; // pixels that the canvas has around the plot, as the style sheet says: a dot at its edge is whole
 
 /** Draw a chart into a canvas of its box's size. @param {HTMLCanvasElement} canvas @param {Look} look */
 export function paint(canvas, look) {
-  const ratio = globalThis.devicePixelRatio || 1, [w, h] = sizeOf(canvas), width = w || SIZE[0], height = h || SIZE[1];
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
+  const ratio = globalThis.devicePixelRatio || 1, [w, h] = sizeOf(canvas), width = (w || SIZE[0]) - 2 * EDGE, height = (h || SIZE[1]) - 2 * EDGE;
+  const wide = Math.round((width + 2 * EDGE) * ratio), high = Math.round((height + 2 * EDGE) * ratio);
+  if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), { color } = look;
-  const scale = look.log ? Math.log10 : (/** @type {number} */ one) => one;
+  const scale = look.log ? Math.log10 : Number;
   const bottom = scale(look.y[0]), across = look.x[1] - look.x[0] || 1, up = scale(look.y[1]) - bottom || 1;
   const x = (/** @type {number} */ at) => ((at - look.x[0]) / across) * width;
   const y = (/** @type {number} */ at) => 1 + (1 - (scale(at) - bottom) / up) * (height - 2);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.setTransform(ratio, 0, 0, ratio, EDGE * ratio, EDGE * ratio);
+  context.clearRect(-EDGE, -EDGE, width + 2 * EDGE, height + 2 * EDGE);
   const edge = look.cut === null ? width : Math.min(width, Math.max(0, x(look.cut)));
   if (edge < width) {
     context.fillStyle = color("--sunk");
@@ -72,35 +74,41 @@ export function paint(canvas, look) {
    * @param {number} from
    * @param {number} to
    */
-  function stroke(context, { xs, ys, weight, whole }, ink, from, to) {
+  function stroke(context, { xs, ys, weight, whole, dash = [], faint }, ink, from, to) {
     context.save();
     context.beginPath();
-    context.rect(from - (from ? 0 : 2), -2, to - from + (to < width ? 0 : 4), height + 4);
+    context.rect(from - (from ? 0 : EDGE), -EDGE, to - from + (to < width ? 0 : 2 * EDGE), height + 2 * EDGE);
     context.clip();
     context.beginPath();
+    /** @type {number[]} points that have no neighbour: dots, not nothing */
+    const alone = [];
     /** @type {number[]} where there is a value that is no finite number, or has no place on a logarithmic axis */
     const odd = [];
     let pen = false;
+    const place = (/** @type {number} */ n) => x(xs[n]) + y(ys[n]); // no finite number where it has none
     for (let n = 0; n < xs.length; n++) {
-      if (!Number.isFinite(xs[n])) {
+      if (!Number.isFinite(place(n))) {
         pen = false;
-        continue;
-      }
-      if (!Number.isFinite(ys[n]) || (look.log && ys[n] <= 0)) {
-        pen = false;
-        odd.push(n);
+        if (Number.isFinite(xs[n])) odd.push(n);
         continue;
       }
       if (pen) context.lineTo(x(xs[n]), y(ys[n]));
       else context.moveTo(x(xs[n]), y(ys[n]));
-      const alone = !pen && !Number.isFinite(ys[n + 1]);
-      if (alone) context.arc(x(xs[n]), y(ys[n]), 1.5, 0, 2 * Math.PI); // a point with no neighbour is a dot, not nothing
+      if (!pen && !Number.isFinite(place(n + 1))) alone.push(n);
       pen = true;
     }
-    context.strokeStyle = ink;
+    context.strokeStyle = context.fillStyle = ink;
+    context.globalAlpha = faint ? 0.3 : 1;
     context.lineWidth = weight;
     context.lineJoin = "round";
+    context.setLineDash(dash);
     context.stroke();
+    for (const n of alone) {
+      context.beginPath();
+      context.arc(x(xs[n]), y(ys[n]), xs.length > 1 ? 2 : EDGE, 0, 2 * Math.PI);
+      context.fill();
+    }
+    if (xs.length === 1 && look.lines.length === 1) context.fillText(value(ys[0]), x(xs[0]) + 2 * EDGE, y(ys[0]) + EDGE);
     if (!whole) {
       context.fillStyle = color("--fail");
       for (const n of odd) mark(context, x(xs[n]), ys[n]);

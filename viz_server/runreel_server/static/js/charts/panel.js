@@ -1,16 +1,14 @@
 // One chart: a series, or all series of one name; drawn as the options say.
 import { color } from "../core/colors.js";
-import { all, clone, make, one, say } from "../core/dom.js";
+import { all, clone, one, say } from "../core/dom.js";
 import { name, stepName, value } from "../core/format.js";
-import { axis, below, bounds } from "./curve.js";
+import { axis, below, bounds, valueAt } from "./curve.js";
 import { smoothed } from "./options.js";
 import { paint } from "./paint.js";
 
 /** @typedef {import("./curve.js").Curve} Curve */
-/** @typedef {{key: string, path: string, name: string, curve: Curve, before: Curve | null}} Series */
+/** @typedef {{key: string, path: string, name: string, curve: Curve}} Series */
 /** @typedef {{from: number, to: number} | null} Zoom on the x axis that is chosen */
-
-const INKS = ["--run", "--ok", "--fail", "--warn", "--idle", "--ink-2"];
 
 /** What a series is called. @param {string} path @param {string} metric */
 export const labelOf = (path, metric) => (path ? `${stepName(path)}/` : "") + name(metric);
@@ -24,18 +22,18 @@ export class Panel {
     this.element = null;
     /** @type {Series[]} */
     this.series = [];
+    /** @type {[number, number]} the ends of its y axis, as it was drawn */
+    this.y = [0, 1];
   }
 
   /** Come into the page. @param {HTMLElement} [made] its element, where the server has made one */
   enter(made) {
-    const element = (this.element = made ?? clone("t-chart")), { id, label } = this;
+    const { id, label } = this, element = (this.element = made ?? clone("t-chart"));
+    if (made) return element;
+    const caption = one(".clip", element);
     element.dataset.key = id;
-    const caption = one(".clip", element), parts = label.split("/"), near = parts.slice(-2).join("/"); // what tells it apart
-    const far = label.slice(0, label.length - near.length);
-    caption.replaceChildren(...(far ? [make("span", { class: "where" }, far)] : []), make("span", { class: "near" }, near));
-    caption.title = label;
-    one(".chart-open", element).setAttribute("aria-label", `Enlarge ${label}`);
-    one(".chart-pin", element).setAttribute("aria-label", `Pin ${label}`);
+    caption.textContent = caption.title = label;
+    for (const [part, says] of [[".chart-open", `Enlarge ${label}`], [".chart-pin", `Pin ${label}`], ["canvas", label]]) one(part, element).ariaLabel = says;
     return element;
   }
 
@@ -55,58 +53,55 @@ export class Panel {
       from = Math.min(from, xs[0]);
       to = Math.max(to, xs[xs.length - 1], going && by !== "at" ? (by === "time" ? store.end : store.since(store.end)) : -Infinity);
     }
-    return from <= to ? [from, to] : [0, 1];
+    const aside = from < to ? 0 : by === "time" ? 5e5 : 0.5; // a point by itself stands in the middle
+    return from <= to ? [from - aside, to + aside] : [0, 1];
   }
 
   /**
    * @param {HTMLElement} element
    * @param {import("../core/store.js").Store} store
    * @param {import("./options.js").Chosen} options
-   * @param {{cursor: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean}} look
+   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, together: import("./together.js").Together | null, earlier: import("./before.js").Before | null}} look
    */
-  draw(element, store, options, { cursor, zoom, marked, pinned }) {
-    const many = this.series.length > 1, x = this.ends(store, options.x, zoom);
-    const first = this.series[0], seen = first && (first.path ? store.view.steps?.[first.path] : store.view);
-    element.dataset.state = this.series.some(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state === "RUNNING") ? "RUNNING" : seen?.state ?? "PENDING";
+  draw(element, store, options, { moment, index, zoom, marked, pinned, together, earlier }) {
+    const by = options.x, x = this.ends(store, by, zoom), states = this.series.map(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state);
+    element.dataset.state = states.find((state) => state === "RUNNING") ?? states[0] ?? "PENDING";
     element.classList.toggle("is-pinned", pinned);
     element.classList.toggle("is-unread", !this.series.some(({ curve }) => curve.loaded || curve.time.length));
-    one(".chart-pin", element).setAttribute("aria-pressed", String(pinned));
+    one(".chart-pin", element).ariaPressed = String(pinned);
+    const here = this.place(store, by), cursor = by === "at" && index !== null ? index : moment === null ? null : here(moment);
+    /** @type {(number | null)[]} */
+    const values = [];
     /** @type {import("./paint.js").Drawn[]} */
-    const lines = [];
-    this.series.forEach(({ path, curve, before }, n) => {
-      const running = (path ? store.view.steps?.[path] : store.view)?.state === "RUNNING";
-      const ink = color(many ? INKS[n % INKS.length] : running ? "--run" : "--ink-2"), xs = this.xs(curve, options.x, store.start);
-      if (before && options.last) lines.push({ xs: this.shifted(before, options.x, store), ys: before.value, color: color("--line-2"), weight: 1, whole: true });
-      if (options.smooth) lines.push({ xs, ys: curve.value, color: color("--line-2"), weight: 1 }, { xs, ys: smoothed(curve.value, options.smooth), color: ink, weight: 1.5 });
-      else lines.push({ xs, ys: curve.value, color: ink, weight: running ? 1.25 : 1 });
+    const own = [];
+    /** @type {import("./paint.js").Drawn[]} behind them: the run before, and what is not smoothed */
+    const greys = [];
+    this.series.forEach(({ key, curve }, n) => {
+      const running = states[n] === "RUNNING", xs = this.xs(curve, by, store.start), grey = { xs, ys: curve.value, color: color("--line-2"), weight: 1 };
+      const line = { ...grey, color: color(running ? "--run" : "--ink-2"), weight: running ? 1.25 : 1, ...together?.look(this, n) };
+      const before = earlier?.line(key, by);
+      if (before) greys.push({ ...grey, ...before });
+      if (options.smooth) greys.push(grey);
+      own.push(options.smooth ? { ...line, ys: smoothed(curve.value, options.smooth), weight: line.weight + 0.5 } : line);
+      values.push(cursor === null || (moment ?? 0) > store.moment ? null : valueAt(xs, curve, cursor, store.moment));
     });
-    const y = this.reach(lines, x, options.log), here = this.place(store, options.x), curve = first?.curve;
-    const moment = cursor !== null && curve?.time.length && cursor >= curve.time[0] && cursor <= Math.min(store.moment, curve.time[curve.time.length - 1]) ? cursor : null;
-    this.read(element, store, cursor, moment);
-    const [high, low] = all("small", element), some = lines.some((line) => line.xs.length);
-    say(high, some ? axis(y[1]) : "");
-    say(low, some ? axis(y[0]) : "");
-    paint(one("canvas", element), { x, y, log: options.log, lines, cut: store.past ? here(store.past.at) : null, cursor: moment === null ? null : here(moment), marked, color });
+    const lines = [...greys, ...own.sort((a, b) => Number(!a.faint) - Number(!b.faint))];
+    this.y = this.reach(lines, x, options.log);
+    const [high, low] = all("small", element), some = lines.some((line) => line.xs.length), canvas = one("canvas", element);
+    say(high, some ? axis(this.y[1]) : "");
+    say(low, some ? axis(this.y[0]) : "");
+    const said = this.read(element, store, cursor === null ? undefined : values[0], options), says = together?.tell(this, element, store, cursor === null ? null : values) ?? said;
+    if (canvas.ariaLabel !== says) canvas.ariaLabel = says;
+    paint(canvas, { x, y: this.y, log: options.log, lines, cut: store.past ? here(store.past.at) : null, cursor: values.some((one) => one !== null) ? cursor : null, marked, color });
   }
 
-  /** The values beside the name: those at the cursor, or the last ones. @param {HTMLElement} element @param {import("../core/store.js").Store} store @param {number | null} cursor @param {number | null} moment */
-  read(element, store, cursor, moment) {
-    const output = one("output", element), canvas = one("canvas", element), [first] = this.series;
-    if (!first) return;
-    const series = store.view.series?.[first.path]?.[first.name];
-    if (this.series.length > 1) say(output, cursor === null ? `${this.series.length} lines` : this.series.map(({ curve }) => value(curve.valueAt(cursor))).slice(0, 3).join("  "));
-    else if (cursor !== null) say(output, moment === null ? "–" : value(first.curve.valueAt(moment)));
-    else say(output, value(series?.last ?? null));
-    output.title = `last ${value(series?.last ?? null)}, lowest ${value(series?.min ?? null)}, highest ${value(series?.max ?? null)}`;
-    const label = `${this.label}: ${output.title}${first.curve.trend()}`;
-    if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
-  }
-
-  /** Another run's curve on this run's axis. @param {Curve} before @param {import("./options.js").Chosen["x"]} by @param {import("../core/store.js").Store} store */
-  shifted(before, by, store) {
-    if (by === "at") return before.at;
-    const origin = before.origin;
-    return before.time.map((time) => (by === "time" ? time - origin + store.start : (time - origin) / 1e6));
+  /** The value beside the name: that at the cursor, or the last one; what the chart is in words. @param {HTMLElement} element @param {import("../core/store.js").Store} store @param {number | null | undefined} at @param {import("./options.js").Chosen} options */
+  read(element, store, at, { smooth }) {
+    const output = one("output", element), [{ path, name: metric, curve }, ...others] = this.series, series = store.view.series?.[path]?.[metric];
+    const last = value(series?.last ?? null), mean = smooth ? `, smoothed ${value(smoothed(curve.value, smooth)[below(curve.time, store.moment)])}` : "";
+    say(output, others.length ? `${others.length + 1} lines` : at === undefined ? last : value(at));
+    output.title = `last ${last}${mean}, lowest ${value(series?.min ?? null)}, highest ${value(series?.max ?? null)}`;
+    return `${this.label}: ${output.title}${curve.trend()}`;
   }
 
   /** A moment's place on the x axis. @param {import("../core/store.js").Store} store @param {import("./options.js").Chosen["x"]} by @returns {(moment: number) => number} */

@@ -1,4 +1,4 @@
-// The points of many series, asked for together: this run's, and those of the run before it.
+// The points of many series of a run, asked for together.
 import { ask } from "../core/dom.js";
 import { fits } from "../core/format.js";
 
@@ -10,26 +10,24 @@ const BATCH = 16, ROOM = 20_000, // keys of an address, and characters of them
 export class Points {
   /**
    * @param {import("../core/store.js").Store} store
-   * @param {(key: string, columns: Columns, before: boolean) => void} came
+   * @param {(key: string, columns: Columns) => void} came
+   * @param {() => string | null | Promise<string | null>} [run] of which run; none: there is nothing to ask for
    */
-  constructor(store, came) {
+  constructor(store, came, run = () => store.run) {
     this.store = store;
     this.came = came;
+    this.run = run;
     /** @type {Set<string>} */
     this.wanted = new Set();
     this.asking = false;
     this.loading = Promise.resolve(); // until what was asked for is there, or cannot be had
     this.rest = 0;
-    /** @type {string | null | undefined} the run before; undefined: not looked for yet */
-    this.before = undefined;
-    /** @type {Set<string>} */
-    this.wantedBefore = new Set();
   }
 
-  /** @param {string} key @param {boolean} [before] of the run before too */
-  want(key, before = false) {
+  /** @param {string} key */
+  want(key) {
     if (!fits(key)) return; // no server takes it in an address: what the stream brings is drawn
-    (before ? this.wantedBefore : this.wanted).add(key);
+    this.wanted.add(key);
     if (this.asking || Date.now() < this.rest) return;
     this.asking = true;
     this.loading = this.store.begun.then(() => this.load());
@@ -37,37 +35,19 @@ export class Points {
 
   async load() {
     try {
-      while (this.wanted.size) {
+      const run = await this.run();
+      while (run && this.wanted.size) {
         const keys = batch(this.wanted);
-        const answer = await ask(`/api/v1/runs/${this.store.run}/series?${query(keys)}`);
+        const answer = await ask(`/api/v1/runs/${run}/series?${query(keys)}`);
         for (const key of keys) {
           this.wanted.delete(key);
-          this.came(key, answer[key] ?? { at: [], time: [], value: [] }, false);
-        }
-      }
-      if (this.wantedBefore.size && this.before === undefined) this.before = await this.find();
-      while (this.before && this.wantedBefore.size) {
-        const keys = batch(this.wantedBefore);
-        const answer = await ask(`/api/v1/runs/${this.before}/series?${query(keys)}`);
-        for (const key of keys) {
-          this.wantedBefore.delete(key);
-          this.came(key, answer[key] ?? { at: [], time: [], value: [] }, true);
+          this.came(key, answer[key] ?? { at: [], time: [], value: [] });
         }
       }
     } catch {
       this.rest = Date.now() + PAUSE; // what is in view asks again when it is drawn after that
     }
     this.asking = false;
-  }
-
-  /** The newest run of the pipeline that began before this one and has ended. @returns {Promise<string | null>} */
-  async find() {
-    const { live, run } = this.store;
-    if (!live.pipeline || !fits(live.pipeline)) return null;
-    const list = await ask(`/api/v1/runs?${new URLSearchParams({ pipeline: live.pipeline, limit: "100" })}`);
-    const earlier = list.runs.filter((/** @type {any} */ one) => one.id !== run && one.finished && one.started < (live.started ?? ""));
-    earlier.sort((/** @type {any} */ a, /** @type {any} */ b) => (a.started < b.started ? 1 : -1));
-    return earlier.find((/** @type {any} */ one) => one.state === "SUCCEEDED")?.id ?? earlier[0]?.id ?? null;
   }
 }
 

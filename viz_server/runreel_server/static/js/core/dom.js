@@ -115,6 +115,9 @@ export async function ask(url, signal) {
   return response.json();
 }
 
+/** A script that is loaded when it is needed. @param {string} name @returns {Promise<any>} */
+export const load = (name) => import(`${document.body.dataset.static}/js/${name}.js`);
+
 const local = () => localStorage; // a function, as a browser that blocks a site's data throws where it is only named
 /** @type {Map<string, string>} what this browser refused to keep: it holds for this page */
 const refused = new Map();

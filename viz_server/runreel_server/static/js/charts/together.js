@@ -1,0 +1,107 @@
+// One chart for all steps that say a metric of one name: which line is whose. Loaded when charts are grouped so.
+import { color } from "../core/colors.js";
+import { arrange, draw as drawn, make, one, say, sizeOf } from "../core/dom.js";
+import { count, plural, stepName, value } from "../core/format.js";
+import { valueAt } from "./curve.js";
+import { apart, fitted, widthIn } from "./names.js";
+
+/** @typedef {import("./panel.js").Panel} Panel */
+
+const INKS = ["--run", "--fail", "--ok", "--warn", "--ink-2"], DASHES = [[], [7, 3], [12, 3, 2, 3]];
+const WIDTH = 112, ROWS = 3, // pixels of a name with its value at least, and so many rows of them
+  ASIDE = 84, // pixels of it that are not the name's
+  GUTTER = 30, // pixels beside the plot
+  SPOKEN = 12, // lines that a chart's words name
+  RUN = "the run itself";
+const natural = new Intl.Collator(undefined, { numeric: true });
+
+/** How a line is drawn: by a hue and by a pattern, for not everybody sees hues. @param {number} n */
+export const look = (n) => ({ color: color(INKS[n % INKS.length]), dash: DASHES[n % DASHES.length] });
+
+/** What the lines of a chart are called: their steps, without what all of these begin with. @param {{path: string}[]} series */
+export const namesOf = (series) => apart(series.map(({ path }) => stepName(path) || RUN));
+
+export class Together {
+  constructor() {
+    /** @type {string[]} the steps whose lines are nearest to the pointer, nearest first; none: nobody points */
+    this.near = [];
+    /** @type {WeakMap<HTMLElement, {legend: HTMLElement, of: number, width: number, room: number, names: string[]}>} by how many lines, and pixels */
+    this.known = new WeakMap();
+  }
+
+  /** Put a chart's lines in the order of their steps' names, and find names for them that have room. @param {Panel} panel @param {HTMLElement} element */
+  arrange(panel, element) {
+    const { series } = panel, legend = /** @type {HTMLElement} */ (element.querySelector(".legend") ?? one("figcaption", element).insertAdjacentElement("afterend", make("ul", { class: "legend" })));
+    const width = sizeOf(element)[0] - GUTTER, known = this.known.get(element);
+    if (known && known.of === series.length && Math.abs(known.width - width) <= 1) return known;
+    series.sort((a, b) => natural.compare(a.path, b.path));
+    const whole = namesOf(series), wide = widthIn(legend), most = Math.max(...whole.map(wide)) + ASIDE;
+    let columns = Math.floor(width / most);
+    if (columns * ROWS < series.length) columns = Math.floor(width / WIDTH);
+    columns = Math.max(1, Math.min(columns, series.length));
+    const made = { legend, of: series.length, width, room: columns * ROWS, names: fitted(whole, (text) => wide(text) <= width / columns - ASIDE) };
+    legend.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    this.known.set(element, made);
+    return made;
+  }
+
+  /** How a line is drawn. @param {Panel} panel @param {number} n */
+  look(panel, n) {
+    const { series } = panel, [near] = this.near, mine = series[n].path === near;
+    return series.length < 2 ? {} : { ...look(n), weight: mine ? 2 : 1.25, faint: !mine && series.some(({ path }) => path === near) };
+  }
+
+  /**
+   * Where a chart is pointed at: which lines are near.
+   * @param {Panel} panel
+   * @param {PointerEvent} event
+   * @param {number} x
+   * @param {import("./options.js").Chosen} options
+   * @param {import("../core/store.js").Store} store
+   */
+  point(panel, event, x, { x: by, log }, store) {
+    const plot = one(".plot", panel.element ?? document).getBoundingClientRect(), named = event.target instanceof Element && event.target.closest("[data-path]");
+    const scale = log ? Math.log10 : Number, [low, high] = panel.y.map(scale);
+    const away = panel.series.map(({ path, curve }) => {
+      const at = valueAt(panel.xs(curve, by, store.start), curve, x, store.moment), off = at === null ? NaN : Math.abs(plot.bottom - ((scale(at) - low) / (high - low)) * plot.height - event.clientY);
+      return { path, off: named && path === named.getAttribute("data-path") ? -1 : Number.isFinite(off) ? off : Infinity };
+    });
+    this.near = away.sort((a, b) => a.off - b.off).map(({ path }) => path);
+  }
+
+  leave() {
+    this.near = [];
+  }
+
+  /**
+   * Say whose the lines are and what they are at the cursor, or at last; answer it in words.
+   * @param {Panel} panel
+   * @param {HTMLElement} element
+   * @param {import("../core/store.js").Store} store
+   * @param {(number | null)[] | null} values at the cursor
+   */
+  tell(panel, element, store, values) {
+    const { legend, room, names } = this.arrange(panel, element), { series } = panel, total = series.length;
+    const last = (/** @type {number} */ n) => store.view.series?.[series[n].path]?.[series[n].name]?.last ?? null;
+    const place = new Map(series.map(({ path }, n) => [path, n])), near = this.near.flatMap((path) => place.get(path) ?? []);
+    const order = total > room && near.length ? [...new Set([...near, ...series.keys()])] : [...series.keys()], shown = order.slice(0, total > room ? room - 1 : room);
+    const rows = shown.map((n, at) => {
+      const row = legend.children[at]?.matches("[data-path]") ? legend.children[at] : make("li", {}, drawn("svg", { viewBox: "0 0 18 8", "aria-hidden": "true" }), make("span", { class: "clip" }), make("b"));
+      const { path } = series[n], ink = look(n), key = one("svg", row);
+      if (row.getAttribute("data-path") !== path || row.getAttribute("data-ink") !== ink.color) {
+        row.setAttribute("data-path", path);
+        row.setAttribute("data-ink", ink.color);
+        row.setAttribute("title", stepName(path) || RUN);
+        key.replaceChildren(drawn("path", { d: "M0 4H18", stroke: ink.color, "stroke-width": "2", "stroke-dasharray": ink.dash.join(" ") }));
+      }
+      row.classList.toggle("is-near", path === this.near[0]);
+      say(one(".clip", row), names[n]);
+      say(one("b", row), value(values ? values[n] : last(n)));
+      return row;
+    });
+    if (total > room) rows.push(make("li", { class: "quiet" }, `and ${count(total - shown.length)} more`));
+    arrange(legend, rows);
+    const more = total > SPOKEN ? ` and ${count(total - SPOKEN)} more` : "";
+    return `${panel.label}, ${plural(total, "line")}: ${series.slice(0, SPOKEN).map(({ path }, n) => `${stepName(path) || RUN} ${value(last(n))}`).join(", ")}${more}`;
+  }
+}
