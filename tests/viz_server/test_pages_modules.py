@@ -128,8 +128,9 @@ def test_what_cannot_be_joined_is_told(source: str, why: str) -> None:
         ),
         (
             "/** @type {A} */\nconst f = /** @type {B} */ (x) => {\n  return /y/;\n};",
-            "\nconst f=(x)=>{\nreturn/y/;\n};",
+            "const f=(x)=>{\nreturn/y/;\n};",
         ),
+        ("a = 1;\n\n  // b\n\n/*\n c\n*/\nd = `\n\n`;\n", "a=1;\nd=`\n\n`;\n"),
         ("`a  ${ b ? `{ ${ c }` : { d: 1 } } // e`;  // f", "`a  ${ b ? `{ ${ c }` : { d: 1 } } // e`;"),
         ("a + +b - -c; i++ + j", "a+ +b- -c;i++ +j"),
         ("a /* b\n c */ in d", "a\n in d"),
@@ -137,7 +138,7 @@ def test_what_cannot_be_joined_is_told(source: str, why: str) -> None:
         ("class A {\n  #b = 1;\n  get c() { return this.#b; }\n}", "class A{\n#b=1;\nget c(){return this.#b;}\n}"),
     ],
 )
-def test_comments_and_spaces_are_not_sent_and_all_else_is(source: str, sent: str) -> None:
+def test_comments_spaces_and_empty_lines_are_not_sent_and_all_else_is(source: str, sent: str) -> None:
     assert slim(source) == sent
 
 

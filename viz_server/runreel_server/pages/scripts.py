@@ -1,4 +1,4 @@
-"""Modules as they are served: without comments, indentation and the spaces between signs, each line at its place."""
+"""Modules as they are served: without comments, empty lines, indentation and the spaces between signs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _BEFORE_REGEX: Final = frozenset({"return", "typeof", "case", "in", "of", "void"
 
 
 def slim(source: str) -> str:
-    """A module without its comments, its indentation and the spaces that part no words; line numbers stay, so that
-    errors can be found.
+    """A module without its comments, its empty lines, its indentation and the spaces that part no words; what is left
+    of a line stays a line, so that an error names one that can be found.
 
     What `/` begins is told by what stands before it: after a word, a bracket that closes or a literal it divides, so no
     regular expression may stand right behind `)` or `}`. A test of the modules holds that they say the same as before.
@@ -33,10 +33,10 @@ def slim(source: str) -> str:
     gap = False
     for kind, token in _tokens(source):
         if kind == "comment":
-            made.append("\n" * token.count("\n"))
+            _end(made, token)
             gap = True
         elif kind == "line":
-            made.append("\n")
+            _end(made, token)
             last, gap = "\n", False
         elif kind == "space":
             gap = True
@@ -46,6 +46,12 @@ def slim(source: str) -> str:
             made.append(token)
             last, gap = token, False
     return "".join(made)
+
+
+def _end(made: list[str], token: str) -> None:
+    """End the line where a token does, unless it is empty."""
+    if "\n" in token and made[-1:] not in ([], ["\n"]):
+        made.append("\n")
 
 
 def _parts(before: str, after: str) -> bool:
