@@ -17,6 +17,7 @@ from runreel.events import HEARTBEAT, LOGS, METRICS, Event
 from runreel.session import Session
 from runreel.settings import Settings
 from runreel.transports.base import Answer, Sealed, Transport
+from support import ended
 
 RUN = "0192f3c1-a7e2-7c31-9d1e-5a0c8f0b7d11"
 
@@ -149,7 +150,7 @@ def child(folder: Path, code: str, *, wait: bool = True) -> subprocess.Popen[str
         [sys.executable, "-W", "error", "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     if wait:
-        process.stdout_text, process.stderr_text = process.communicate(timeout=60)  # type: ignore[attr-defined]
+        process.stdout_text, process.stderr_text = ended(process)  # type: ignore[attr-defined]
     return process
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from runreel import codec, events
 from runreel.events import Event
 from runreel.state import fold, fold_streams
-from support import wait_for
+from support import ended, wait_for
 
 PATIENCE = 60.0
 
@@ -53,13 +53,8 @@ class Program:
         assert line.strip() == text, f"{line!r} rather than {text!r}; stderr: {self.err}"
 
     def end(self) -> Program:
-        """Wait for its end, and that of its children. One that does not end is killed: it must not fail later tests."""
-        try:
-            rest, _ = self.process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
-            raise
+        """Wait for its end, and that of its children."""
+        rest, _ = ended(self.process, PATIENCE)
         self.out += rest
         self.code = self.process.returncode
         return self

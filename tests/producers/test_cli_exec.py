@@ -17,7 +17,7 @@ from runreel.cli.exec import outcome
 from runreel.settings import Settings
 from runreel.spool import waiting
 from runreel.state import fold
-from support import wait_for
+from support import ended, wait_for
 
 CONSOLE = {"RUNREEL_TRANSPORT": "console"}
 
@@ -132,7 +132,7 @@ def test_a_signal_is_passed_on_and_makes_it_canceled(tmp_path: Path, number: sig
         signal.signal(number, before)
     wait_for(ready.exists)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = ended(process)
     state = fold(told(stderr)).view()
     assert process.returncode == 128 + number
     assert (state["state"], state["steps"]["work"]["state"]) == ("CANCELED", "CANCELED")
@@ -169,7 +169,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
         os.write(ours, b"\x03")
         wait_for(lambda: counted.read_text() == "1")
         process.send_signal(signal.SIGUSR1)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = ended(process)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -188,7 +188,7 @@ def test_a_command_that_ends_well_on_a_signal_has_succeeded(tmp_path: Path) -> N
     """), **CONSOLE)  # fmt: skip
     wait_for(ready.exists)
     process.terminate()
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = ended(process)
     assert process.returncode == 0
     assert fold(told(stderr)).view()["state"] == "SUCCEEDED"
 

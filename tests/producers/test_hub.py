@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runreel.hub import Hub, acknowledged, replace
 from sessions import child, settings
+from support import ended
 
 HOLD = """
 from runreel.hub import Hub
@@ -32,7 +33,7 @@ def test_a_hub_is_found_while_its_process_lives_and_not_after_it_was_killed(tmp_
     assert Path(found.acks).is_dir()
     assert Hub.hold(chosen) is None
     process.kill()
-    process.communicate(timeout=20)
+    ended(process)
     assert Hub.find(chosen) is None
 
 

@@ -16,7 +16,7 @@ from runreel import codec, events
 from runreel.spool import elsewhere, recover, waiting
 from runreel.transports.memory import MemoryTransport
 from sessions import child, session, settings, texts, told, unique, values
-from support import wait_for
+from support import ended, wait_for
 
 
 def lines(path: Path) -> list[bytes]:
@@ -149,7 +149,7 @@ wire = Wire(folder / f"by-{os.getpid()}")
 print(recover(settings(folder), transport=wire, timeout=30).taken)
 """
     both = [child(tmp_path, recoverer, wait=False) for _ in range(3)]
-    taken = [int(process.communicate(timeout=60)[0]) for process in both]
+    taken = [int(ended(process)[0]) for process in both]
     assert sum(taken) == 6
     sent = [message for path in tmp_path.glob("by-*") for message in lines(path)]
     assert len(texts(unique(sent))) == 6
@@ -255,7 +255,7 @@ time.sleep(60)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        process.communicate(timeout=20)
+        ended(process)
         said = unique([*lines(folder / "wire"), *ship(folder)])
         assert texts(said) == ["said"]
 
