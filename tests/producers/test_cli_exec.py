@@ -231,6 +231,22 @@ def test_a_daemon_that_keeps_the_output_open_does_not_hold_it(tmp_path: Path) ->
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
+def test_a_command_whose_reader_goes_ends_as_it_would_alone(tmp_path: Path) -> None:
+    command = [*COMMAND, "exec", "--step", "work", "--", "yes"]
+    ours = {**environ(tmp_path), **CONSOLE}
+    with subprocess.Popen(command, cwd=tmp_path, env=ours, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.read(4) == b"y\ny\n"
+        process.stdout.close()
+        process.stdout = None
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGPIPE
+    events = told(errors)
+    step = fold(events).view()["steps"]["work"]
+    assert (step["state"], step["error"]["message"]) == ("FAILED", "ended by SIGPIPE")
+    assert len(lines(events, "stdout")) > 2
+
+
 def test_what_is_disabled_runs_and_says_nothing(tmp_path: Path) -> None:
     done = run(tmp_path, "exec", "--", "sh", "-c", "echo $RUNREEL_RUN_ID; exit 4", RUNREEL_DISABLED="1", **CONSOLE)
     assert (done.returncode, done.stdout, told(done.stderr)) == (4, b"\n", [])

@@ -12,7 +12,8 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import IO, Any, Final
 
 from runreel.cli.lines import Lines
 
@@ -75,19 +76,20 @@ class Child:
                 process = subprocess.Popen(self._command, env=self._environ, stdout=theirs, stderr=theirs)
             finally:
                 os.close(theirs)
-            readers = [_Reader(self._terminal, 1, "stdout")]
+            readers = [_Reader(os.fdopen(self._terminal, "rb", 0), 1, "stdout")]
         else:
             process = subprocess.Popen(self._command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             assert process.stdout is not None
             assert process.stderr is not None
-            readers = [_Reader(process.stdout.fileno(), 1, "stdout"), _Reader(process.stderr.fileno(), 2, "stderr")]
+            readers = [_Reader(process.stdout, 1, "stdout"), _Reader(process.stderr, 2, "stderr")]
         self._process = process
         return process, readers
 
     def _pass_on(self, number: int, _frame: object) -> None:
         if number == signal.SIGWINCH:
             if self._terminal is not None:
-                _same_size(self._terminal)
+                with suppress(OSError):  # its reader has closed it
+                    _same_size(self._terminal)
             return
         if number in ENDING:
             self.asked = number
@@ -96,9 +98,13 @@ class Child:
 
 
 class _Reader:
-    """One output of the child, read by a thread of its own."""
+    """One output of the child, read by a thread of its own.
 
-    def __init__(self, source: int, shown: int, name: str) -> None:
+    Where it is passed on into a pipe whose reader has gone, it is closed: a child that goes on to write there ends, as
+    it would without us (`runreel exec -- yes | head`).
+    """
+
+    def __init__(self, source: IO[bytes], shown: int, name: str) -> None:
         self._source, self._shown, self._name = source, shown, name
         self._heard = time.monotonic()
 
@@ -120,15 +126,18 @@ class _Reader:
         lines = Lines()
         while True:
             try:
-                data = os.read(self._source, 1 << 16)
+                data = os.read(self._source.fileno(), 1 << 16)
             except OSError:  # a pseudo-terminal answers its child's end with EIO
                 data = b""
             if not data:
                 break
-            _show(self._shown, data)
+            wanted = _show(self._shown, data)
             for line in lines.feed(data):
                 told(line, self._name)
             self._heard = time.monotonic()
+            if not wanted:
+                self._source.close()
+                break
         for line in lines.end():
             told(line, self._name)
 
@@ -155,10 +164,14 @@ def _same_size(terminal: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
 
 
-def _show(shown: int, data: bytes) -> None:
+def _show(shown: int, data: bytes) -> bool:
+    """Pass output on; answers whether anybody may still want more of it."""
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(shown, view) :]
-    except OSError:
-        return  # who looked has gone; the log goes on
+    except BrokenPipeError:
+        return False
+    except OSError:  # a terminal has gone, or a disk is full: the log goes on
+        return True
+    return True

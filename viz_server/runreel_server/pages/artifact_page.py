@@ -68,6 +68,8 @@ def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) 
         "shown": shown,
         "columns": [column(one) for one in shown.get("columns") or ()],
         "rows_said": rows_said(shown),
+        "entries": [(text.name(one["name"]), text.size(one["size"])) for one in shown.get("entries") or ()],
+        "entries_said": entries_said(shown),
         "slices": [classification(one) for one in shown.get("slices") or ()],
         "crumbs": [
             (given.get("workspace") or "default", "/"),
@@ -192,6 +194,13 @@ def rows_said(shown: Json) -> str:
     total = shown.get("total")
     of = f" of {text.count(total)}" if total is not None else ", and more"
     return f"rows {text.count(shown['row'] + 1)}–{text.count(shown['row'] + rows)}{of}" if rows else f"no row{of}"
+
+
+def entries_said(shown: Json) -> str:
+    """ "12 files inside"; of many, how many are shown."""
+    total, entries = shown.get("total") or 0, len(shown.get("entries") or ())
+    inside = f"{text.plural(total, 'file')} inside"
+    return inside if total == entries else f"{inside}, the first {text.count(entries)} of them"
 
 
 def classification(one: Json) -> Json:

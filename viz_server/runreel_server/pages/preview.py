@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from runreel_server.pages import files
 from runreel_server.pages.tables import Open, csv_page, parquet_page
 
 Json = dict[str, Any]
@@ -36,8 +37,8 @@ def preview(artifact: Mapping[str, Any], open_: Open, row: int = 0, rows: int = 
 
     Returns:
         `{"kind": ...}` and what that kind needs: `table` (columns, rows, row, total, sampled), `markdown` and `text`
-        (text, size, whole), `classification` (slices), `metrics` (values); `image`, `html` and `plotly` are shown from
-        the artifact's content; `none` has a `reason`.
+        (text, size, whole), `classification` (slices), `metrics` (values), `zip` (entries, total); `image`, `html` and
+        `plotly` are shown from the artifact's content; `none` has a `reason`. What no type tells is known by its bytes.
     """
     if artifact.get("state") == "failed":
         return {"kind": "none", "reason": artifact.get("reason") or "it could not be stored"}
@@ -50,13 +51,30 @@ def preview(artifact: Mapping[str, Any], open_: Open, row: int = 0, rows: int = 
     elif kind in {"parquet", "csv"}:
         answer = _table(kind, artifact, open_, row, rows, profile)
     elif kind in {"markdown", "text"}:
-        with open_() as source:
-            data = source.read(TEXT_LIMIT + 1)
-        shown = data[:TEXT_LIMIT].decode(errors="replace")
-        answer |= {"text": shown, "size": artifact.get("size"), "whole": len(data) <= TEXT_LIMIT}
+        answer |= _text(artifact, open_)
     elif kind == "none":
-        answer["reason"] = f"no viewer for {artifact.get('type') or 'this type'}"
+        answer = _file(artifact, open_)
     return answer
+
+
+def _text(artifact: Mapping[str, Any], open_: Open) -> Json:
+    with open_() as source:
+        data = source.read(TEXT_LIMIT + 1)
+    whole = len(data) <= TEXT_LIMIT
+    json = whole and ((artifact.get("media_type") or "").endswith("json") or _ending(artifact) == "json")
+    return {"text": files.readable(data[:TEXT_LIMIT], json), "size": artifact.get("size"), "whole": whole}
+
+
+def _file(artifact: Mapping[str, Any], open_: Open) -> Json:
+    """A file that no type has a viewer for, by what is in it."""
+    none = {"kind": "none", "reason": f"no viewer for {artifact.get('type') or 'this type'}"}
+    if artifact.get("state") not in (None, "stored", "incomplete"):
+        return none
+    with open_() as source:
+        found = files.look(source)
+    if found["kind"] == "text":
+        return found | _text(artifact, open_)
+    return found if found["kind"] == "zip" else none | found
 
 
 def _table(kind: str, artifact: Mapping[str, Any], open_: Open, row: int, rows: int, profile: bool) -> Json:
@@ -71,7 +89,7 @@ def _table(kind: str, artifact: Mapping[str, Any], open_: Open, row: int, rows: 
 def kind_of(artifact: Mapping[str, Any]) -> str:
     """Which viewer shows an artifact: by its type first, then its media type, then the ending of its name."""
     kind, media = artifact.get("type") or "", (artifact.get("media_type") or "").partition(";")[0].strip()
-    ending = (artifact.get("name") or "").rpartition(".")[2].lower()
+    ending = _ending(artifact)
     metadata = artifact.get("metadata") or {}
     rules = (
         (kind in _CLASSIFICATION and bool(slices(metadata)), "classification"),
@@ -85,6 +103,10 @@ def kind_of(artifact: Mapping[str, Any]) -> str:
         (media.startswith("text/"), "text"),
     )
     return next((viewer for holds, viewer in rules if holds), "none")
+
+
+def _ending(artifact: Mapping[str, Any]) -> str:
+    return str(artifact.get("name") or "").rpartition(".")[2].lower()
 
 
 def slices(metadata: Mapping[str, Any]) -> list[Json]:

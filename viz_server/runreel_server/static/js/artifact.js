@@ -1,4 +1,4 @@
-// The artifact page: tables by page, and Plotly figures.
+// The artifact page: tables by page, pictures, and Plotly figures.
 import { CONFIG, layout, plotly } from "./charts/plot.js";
 import { make, one, say } from "./core/dom.js";
 import { printing } from "./core/print.js";
@@ -63,6 +63,18 @@ async function figure() {
   }
 }
 
+function picture() {
+  const image = document.querySelector(".picture img");
+  if (!(image instanceof HTMLImageElement)) return;
+  const broken = () => {
+    image.hidden = true;
+    one(".picture [role=status]").hidden = false;
+  };
+  if (image.complete && !image.naturalWidth) broken();  // it failed before this script ran
+  image.addEventListener("error", broken);
+}
+
 table();
+picture();
 void figure();
 printing();
