@@ -6,7 +6,9 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -135,6 +137,30 @@ def test_minio_killed_and_brought_back_has_its_objects_port_and_keys(native: Nat
     service.start()
     assert service.endpoint == native.s3_endpoint
     assert get(store_of(service), prefix) == b"kept"
+
+
+def test_minio_answers_once_it_knows_its_users(tmp_path: Path) -> None:
+    """Ready is said before; a client that comes in between is told to wait for a minute, and does."""
+    statuses = {"/minio/health/ready": 200, "/runreel/": 503}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server's name
+            self.send_response(statuses[self.path])
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        try:
+            service = Minio(tmp_path)
+            service.remember(port=server.server_port)
+            assert not service.answers()
+            statuses["/runreel/"] = 403
+            assert service.answers()
+        finally:
+            server.shutdown()
 
 
 def test_what_a_test_left_stopped_runs_in_the_next_one(native: Native, request: pytest.FixtureRequest) -> None:

@@ -49,13 +49,17 @@ class Minio(Service):
         return self._key("secret_key")
 
     def answers(self) -> bool:
-        """Whether the store says that it is ready to read and write."""
+        """Whether the store is ready to read and write. It says so a moment before it knows its users, and asks whoever
+        comes then to come again after a minute."""
+        return self._status("/minio/health/ready") == 200 and self._status(f"/{BUCKET}/") not in (None, 503)
+
+    def _status(self, path: str) -> int | None:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=1.0)
         try:
-            connection.request("GET", "/minio/health/ready")
-            return connection.getresponse().status == 200
+            connection.request("GET", path)
+            return connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 
