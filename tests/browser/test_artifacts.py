@@ -87,6 +87,23 @@ def test_a_chosen_step_shows_what_it_used_and_what_it_made(page: Page, url: str)
 CLOCK = "micros => new Date(micros / 1000).toTimeString().slice(0, 8)"
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_a_caption_keeps_its_time_at_every_width(width: int, new_page: Callable[..., Page], url: str) -> None:
+    page = new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{url}/runs/{RUN}")
+    if width == 390:
+        page.get_by_role("tab", name="Artifacts").click()
+    captions = page.locator("#artifacts .artifacts small.says")
+    expect(captions).to_have_count(2)
+    for one in captions.all():
+        expect(one.locator("span").last).to_have_text(re.compile(r"^· \d\d:\d\d:\d\d$"))
+        box, time = one.locator("..").bounding_box(), one.locator("span").last.bounding_box()
+        assert box
+        assert time
+        assert time["width"] > 40
+        assert time["x"] + time["width"] <= box["x"] + box["width"] + 0.5
+
+
 def test_the_list_is_filtered_by_name_type_and_step(page: Page, url: str) -> None:
     page.goto(f"{url}/runs/{RUN}?step=train")
     page.locator("#artifacts .scope button").click()

@@ -157,6 +157,47 @@ def test_a_chosen_step_filters_the_log_and_stands_in_the_address(opened: Callabl
     expect(node(page, "train/fold-1")).not_to_have_attribute("aria-selected", "true")
 
 
+SIZES = """() => Array.from(document.querySelectorAll('.pane, .timeline'), (one) => {
+  const box = one.getBoundingClientRect();
+  return [one.id, box.top, box.height];
+})"""
+INSIDE = """() => {
+  const view = document.querySelector('#graph .pane-body').getBoundingClientRect();
+  return Array.from(document.querySelectorAll('.node'), (one) => one.getBoundingClientRect())
+    .every(({ left, right, top, bottom }) =>
+      left >= view.left && right <= view.right && top >= view.top && bottom <= view.bottom);
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+def test_unfolded_all_of_it_is_in_view_and_takes_no_room_from_other_regions(
+    width: int, opened: Callable[..., Page]
+) -> None:
+    page = opened(viewport={"width": width, "height": 900})
+    unfold, area = page.get_by_role("button", name="Unfold all"), page.locator("#graph .graph")
+    before = page.evaluate(SIZES)
+    unfold.click()
+    expect(node(page, "train/fold-2")).to_be_visible()
+    page.wait_for_function(INSIDE)
+    assert page.evaluate(SIZES) == before
+    again = opened(query=page.url[page.url.index("?") :], viewport={"width": width, "height": 900})
+    expect(node(again, "train/fold-2")).to_be_visible()
+    again.wait_for_function(INSIDE)
+    assert again.evaluate(SIZES) == before
+    unfold.click()
+    expect(node(page, "extract-*")).to_be_visible()
+    expect(area).to_have_attribute("style", re.compile(r"--zoom: ?1\.0"))
+    assert page.evaluate(SIZES) == before
+
+
+def test_the_timeline_is_as_high_as_its_lanes_and_leaves_the_rest_to_the_regions(opened: Callable[..., Page]) -> None:
+    page, many = opened(), opened(MANY)
+    room = "document.querySelector('.reel').clientHeight - 44 - 14 * document.querySelectorAll('.lane').length"
+    assert 0 <= page.evaluate(room) < 28
+    heights = [one.evaluate("document.querySelector('#log').offsetHeight") for one in (page, many)]
+    assert heights[0] > heights[1]
+
+
 def test_the_critical_path_is_marked_on_request(opened: Callable[..., Page]) -> None:
     page = opened()
     expect(page.locator(".node.is-critical")).to_have_count(0)
@@ -237,8 +278,8 @@ def test_following_a_small_graph_moves_nothing(opened: Callable[..., Page]) -> N
 
 
 def test_ctrl_and_the_wheel_zoom_at_the_pointer(opened: Callable[..., Page]) -> None:
-    page = opened(query="?open=all")
-    target = node(page, "train/fold-2")
+    page = opened()
+    target = node(page, "plan")
     before = target.bounding_box()
     assert before
     page.mouse.move(before["x"] + 10, before["y"] + 10)

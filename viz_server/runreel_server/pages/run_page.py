@@ -247,7 +247,7 @@ def artifact(given: Json, *, over: bool = True, at: int | None = None) -> Json:
     kind = given.get("type") or "Artifact"
     created = text.micros(given.get("created"))
     parts = [text.name(_SHORT.get(kind, kind)), text.size_of(given)]
-    parts += [f"v{given['version']}" if given.get("version") else "", "" if created is None else text.clock(created)]
+    parts += [f"v{given['version']}" if given.get("version") else ""]
     why = fault(given, over=over)
     return {
         "id": given["id"],
@@ -256,6 +256,7 @@ def artifact(given: Json, *, over: bool = True, at: int | None = None) -> Json:
         "icon": _ICONS.get(kind, "Dataset"),
         "card": kind in _CARDS,
         "says": " · ".join(part for part in parts if part),
+        "when": "" if created is None else text.clock(created),
         "why": why,
         "state": "STALLED" if why and why != COMING else None,
         "href": f"/artifacts/{given['id']}" + (f"?at={text.iso(at)}" if at is not None else ""),

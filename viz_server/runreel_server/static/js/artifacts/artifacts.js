@@ -12,11 +12,10 @@ import { ICONS, picturing } from "./pictures.js";
 const CARDS = new Set([...Object.keys(ICONS).filter((type) => type !== "Model"), "Table"]);
 const PAGE = 60, NEAR = 400; // artifacts; pixels
 
-/** @param {Artifact} given */
+/** What it is, and when it was made, which has room always. @param {Artifact} given */
 function says(given) {
-  const kind = given.type || "Artifact", parts = [name(kind.endsWith("ClassificationMetrics") ? "Classification" : kind), sizeOf(given)];
-  parts.push(given.version ? `v${given.version}` : "", given.created ? clock(micros(given.created)) : "");
-  return parts.filter(Boolean).join(" · ");
+  const kind = given.type || "Artifact", parts = [name(kind.endsWith("ClassificationMetrics") ? "Classification" : kind), sizeOf(given), given.version ? `v${given.version}` : ""];
+  return [parts.filter(Boolean).join(" · "), given.created ? `· ${clock(micros(given.created))}` : ""];
 }
 
 /** Why an artifact is not there, or not all of it; the server's `pages/run_page.py` says the same. @param {Artifact} given @param {boolean} over whether its run has ended */
@@ -108,9 +107,10 @@ export function artifacts(store, scheduler, choice, address) {
     get.href = `${href}/content?as=download`;
     get.setAttribute("aria-label", `Download ${text}`);
     const [small, reason] = all("small", card);
-    say(small, wish ? (wish.uri ? (wish.name ? name(wish.uri) : "by reference") : given.id ? "of another run" : wish.step ? `of ${stepName(wish.step)}` : "") : says(given));
+    const [what, when] = !wish ? says(given) : [wish.uri ? (wish.name ? name(wish.uri) : "by reference") : given.id ? "of another run" : wish.step ? `of ${stepName(wish.step)}` : "", ""];
+    [what, when].forEach((part, n) => say(small.children[n], part));
+    small.title = wish ? what : `${what} ${when}${by}${(users.get(given.id) ?? []).map((path, n) => `${n ? "," : "; used by"} ${stepName(path)}`).join("")}${given.sha256 ? `; sha256 ${given.sha256}` : ""}`;
     say(reason, why);
-    small.title = wish ? small.textContent ?? "" : `${says(given)}${by}${(users.get(given.id) ?? []).map((path, n) => `${n ? "," : "; used by"} ${stepName(path)}`).join("")}${given.sha256 ? `; sha256 ${given.sha256}` : ""}`;
     reason.title = why;
     const picture = wide ? "" : `${given.state}:${given.size}`;
     if (picture && pictured.get(given.id) !== picture) {

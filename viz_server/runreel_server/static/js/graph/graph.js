@@ -15,6 +15,7 @@ const PAUSE = 400; // milliseconds between two layouts while a graph grows
 const LONG = 4000; // pixels: so long an edge is not dashed
 const EDGES = 400; // of those that cross the view; what leads to a node in it is drawn anyway
 const LISTED = 400; // nodes of the list that a narrow screen shows
+const FITTED = 600; // nodes: of more, all in view would be too small to tell apart, and all in the page
 const GOING = new Set(["RUNNING", "STALLED", "FAILED"]);
 
 /**
@@ -36,6 +37,8 @@ export function graph(store, scheduler, address, choice) {
   /** @type {import("../core/types.js").Graph | null} */
   let laid = null;
   let fetching = false, stale = false;
+  /** Whether the layout that comes is to be shown whole, for all is unfolded in it, or in its own size again. */
+  let fitting = false;
   /** @type {string | null} a node that has to be in the page, wherever it is */
   let wanted = null;
 
@@ -64,6 +67,10 @@ export function graph(store, scheduler, address, choice) {
     laid = store.graph;
     set(region, "--graph-w", `${laid.width}px`);
     set(region, "--graph-h", `${laid.height}px`);
+    if (!folds.open.size) { // what is unfolded takes no room from other regions
+      set(region, "--pane-h", `${laid.height}px`);
+      set(one(".timeline"), "--lanes", laid.nodes.length);
+    }
     into = containers(laid);
     unfolded = new Set(into.values());
     if (!same) lines = laid.edges.map((edge) => ({ ...edge, box: around(edge.points) }));
@@ -183,7 +190,10 @@ export function graph(store, scheduler, address, choice) {
     follow.setAttribute("aria-pressed", String(follow.getAttribute("aria-pressed") !== "true"));
     again();
   });
-  unfold.addEventListener("click", () => folds.turnAll(!folds.all));
+  unfold.addEventListener("click", () => {
+    fitting = true;
+    folds.turnAll(!folds.all);
+  });
   one('[data-do="fit-graph"]', region).addEventListener("click", () => {
     stop();
     if (view.zoom === 1) view.fit(store.graph.width, store.graph.height);
@@ -221,9 +231,16 @@ export function graph(store, scheduler, address, choice) {
   store.on(["graph"], (detail) => {
     if (detail === "stale") return void refresh();
     again();
+    if (fitting && !stale && !narrow.matches) {
+      measure();
+      if (folds.all && store.graph.nodes.length <= FITTED) view.fit(store.graph.width, store.graph.height);
+      else view.scale(1);
+    }
+    fitting &&= stale;
     arrive();
   });
   unfold.setAttribute("aria-pressed", String(folds.all));
+  fitting = folds.all && !arriving;
   if (folds.open.size) void refresh();
   else arrive();
   return { bring };
