@@ -104,6 +104,12 @@ def test_a_spool_of_a_host_that_fell_silent_waits_until_its_session_is_closed(se
     assert server.get("/health")["spools"]["waiting"] == 0
 
 
+def test_the_spool_of_a_one_shot_session_is_empty_after_its_last_event(server: Server) -> None:
+    voice = Voice("a" * 32, Clock(time.time_ns() // 1000 - 60 * SECOND))
+    server.tell([voice.beat(interval=5.0, spool=500), voice.say(ev.PARAMS, {"a": 1}, final=True)])
+    assert server.get("/health")["spools"]["waiting"] == 0
+
+
 def test_the_host_of_a_session_that_was_opened_before_is_found(server: Server) -> None:
     voice = Voice("a" * 32, Clock(time.time_ns() // 1000))
     server.archive([voice.open(), voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="p"))])

@@ -24,7 +24,7 @@ KEPT_SECONDS: Final = 24 * 3600.0
 T = TypeVar("T")
 
 _KINDS: Final = (ev.HEARTBEAT, ev.SESSION_OPENED, ev.SESSION_CLOSED)
-_MARKS: Final = tuple(kind.encode() for kind in _KINDS)
+_MARKS: Final = (*(kind.encode() for kind in _KINDS), b'"final":true')
 
 
 class Spool(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class Spools:
             if isinstance(data, ev.SessionOpened):
                 self._hosts[session] = data.host
                 _bound(self._hosts)
-            elif isinstance(data, ev.SessionClosed):
+            elif isinstance(data, ev.SessionClosed) or event.final:
                 self._hosts.pop(session, None)
                 self._beats.pop(session, None)
                 self._closed[session] = True
