@@ -86,13 +86,13 @@ class Up:
         process: it.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, command: Sequence[str] = COMMAND, **variables: str) -> None:
         self.folder, self._variables = folder, variables
         options = arguments if "--port" in arguments else ("--port", "0", *arguments)
         before = Hub.find(self.settings)
         with (folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "up", *options], env=environ(folder, **variables), cwd=folder, stdout=log, stderr=log
+                [*command, "up", *options], env=environ(folder, **variables), cwd=folder, stdout=log, stderr=log
             )
         try:
             self.hub = wait_for(lambda: self._found(before), 60, what="runreel up")
@@ -164,9 +164,9 @@ class Up:
 
 
 @contextlib.contextmanager
-def up(folder: Path, *arguments: str, **variables: str) -> Iterator[Up]:
-    """A `runreel up` for the time of a block."""
-    machine = Up(folder, *arguments, **variables)
+def up(folder: Path, *arguments: str, command: Sequence[str] = COMMAND, **variables: str) -> Iterator[Up]:
+    """A `runreel up` for the time of a block; `command` is what stands for `runreel`."""
+    machine = Up(folder, *arguments, command=command, **variables)
     try:
         yield machine
     finally:

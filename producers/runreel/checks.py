@@ -20,7 +20,7 @@ import msgspec
 from runreel.errors import RunreelError, SettingError
 from runreel.hub import Hub
 from runreel.settings import PREFIX, SETTINGS, Settings, mistakes
-from runreel.spool import waiting
+from runreel.spool import elsewhere, waiting
 from runreel.surroundings import EXECUTION, PARENT_SESSION, RUN, STEP
 from runreel.transports.choice import choose, kind
 from runreel.web import authorization, opened
@@ -117,7 +117,12 @@ def spool(settings: Settings) -> Iterator[Finding]:
     left = waiting(settings)
     if left.sessions:
         text = f"{left.sessions} ended processes left {left.bytes:,} bytes in {settings.spool_dir}"
-        yield Finding("warning", "spool", text, "the next process ships them, or `runreel sync` does now")
+        others = elsewhere(settings)
+        way_out = "the next process ships them, or `runreel sync` does now"
+        if others:
+            count, named = sum(others.values()), ", ".join(others)
+            way_out += f"; {count} of them meant for {named}: `runreel sync --all` ships those here too"
+        yield Finding("warning", "spool", text, way_out)
     else:
         yield Finding("ok", "spool", f"{settings.spool_dir}, nothing waits of ended processes")
 

@@ -232,6 +232,32 @@ def test_it_stops_within_5_seconds_and_keeps_all_data(tmp_path: Path, number: si
         assert (after["artifacts"], after["events"]) == (before["artifacts"], before["events"])
 
 
+SLOW = """
+    import sys, time
+    from runreel.cli import main
+    from runreel_server.queries.strips import StripQuery
+
+    def forever(*_):
+        print("asked", file=sys.stderr, flush=True)
+        time.sleep(600)
+
+    StripQuery.density = forever
+    main()
+"""
+
+
+def test_a_question_that_takes_long_does_not_hold_its_end(tmp_path: Path) -> None:
+    with up(tmp_path, command=[sys.executable, "-c", textwrap.dedent(SLOW)]) as running:
+        run_ = python(tmp_path, STEP).split()[0]
+        running.complete(run_)
+        with socket.create_connection(("127.0.0.1", int(running.hub.url.rpartition(":")[2]))) as asking:
+            asking.sendall(f"GET /api/v1/runs/{run_}/density HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            wait_for(lambda: "asked" in running.log, what="the question to be under way")
+            took = running.stop(signal.SIGTERM)
+    assert (running.process.returncode, took < 10) == (0, True), (took, running.log)
+    assert "Traceback" not in running.log
+
+
 @pytest.mark.slow
 def test_what_is_said_while_it_is_killed_and_started_again_is_not_lost(tmp_path: Path) -> None:
     """kill -9: what the broker held is gone, and its emitters send it again to the next one."""

@@ -55,6 +55,14 @@ def test_what_waits_in_the_spool_is_told(tmp_path: Path) -> None:
     assert any("1 ended processes left" in one.text and "runreel sync" in one.way_out for one in warnings)
 
 
+def test_what_waits_for_another_address_is_told_with_how_it_is_shipped_here(tmp_path: Path) -> None:
+    run(tmp_path, "emit", "log", "--run", "r", "hello", RUNREEL_KAFKA="127.0.0.1:1", RUNREEL_EXIT_WAIT="0.1")
+    (told,) = [one for one in found(tmp_path, "warning") if "ended processes left" in one.text]
+    assert "1 of them meant for 127.0.0.1:1: `runreel sync --all` ships those here too" in told.way_out
+    (told,) = [one for one in found(tmp_path, "warning", RUNREEL_KAFKA="127.0.0.1:1") if "left" in one.text]
+    assert "--all" not in told.way_out
+
+
 def test_a_server_that_does_not_answer_is_told(tmp_path: Path) -> None:
     wrong = found(tmp_path, "wrong", RUNREEL_URL="http://127.0.0.1:1")
     assert [one.text for one in wrong] == ["RUNREEL_URL='http://127.0.0.1:1'"]

@@ -20,7 +20,7 @@ data_option = click.option("--data", type=click.Path(path_type=Path), help="Fold
 @host_option
 @port_option
 @data_option
-def up(host: str | None, port: int | None, data: Path | None) -> None:
+def up(host: str | None, port: int | None, data: Path | None) -> int:
     """Start everything on this machine: broker, consumers, server. Ctrl-C stops it and keeps all data."""
     import flask  # noqa: F401  # first: where an extra is missing, the server's is the one to name
 
@@ -39,12 +39,13 @@ def up(host: str | None, port: int | None, data: Path | None) -> None:
         with contextlib.suppress(KeyboardInterrupt):  # one that comes before it serves
             running.serve()
         click.echo("stopping")
+    return web.leave()
 
 
 @click.command("serve")
 @host_option
 @port_option
-def serve(host: str | None, port: int | None) -> None:
+def serve(host: str | None, port: int | None) -> int:
     """Start the web server alone, for the Kafka and the store that the settings name; any number of them may run.
 
     Without Kafka it shows what the archive has, and nothing moves.
@@ -71,6 +72,7 @@ def serve(host: str | None, port: int | None) -> None:
         click.echo("RUNREEL_KAFKA is not set: only what the archive has is shown", err=True)
     click.echo(f"serving {url}")
     web.server(application_of(services)).run(sockets=[listener])
+    return web.leave()
 
 
 @click.command("demo")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import gc
 import logging
+import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 TRIES: Final = 50
 GRACE_SECONDS: Final = 2
 """Open streams are told to go and get so long; without a bound they would hold the process for ever."""
+
+_LAST_SECONDS: Final = 0.5
+_WORKER: Final = "WSGI"  # so a2wsgi names its threads
 
 COLLECT: Final = (10_000, 20, 100)
 """The garbage collector's thresholds."""
@@ -79,6 +85,23 @@ def announce(settings: Settings, url: str) -> None:
         click.echo(f"port {settings.port} is taken, using {url.rpartition(':')[2]}", err=True)
     if settings.host not in LOOPBACK:
         click.echo(f"listening on {settings.host}: everybody who reaches this machine can read every run", err=True)
+
+
+def leave(code: int = 0) -> int:
+    """The exit code of a command whose server has ended, all that it held being stored.
+
+    Where a question is still answered that nobody hears any more, the process ends here with that code: Python would
+    wait for the thread, which may read a whole run.
+    """
+    until = time.monotonic() + _LAST_SECONDS
+    for thread in threading.enumerate():
+        if thread.name.startswith(_WORKER):
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                logging.shutdown()
+                sys.stdout.flush()
+                os._exit(code)
+    return code
 
 
 def calm() -> None:

@@ -29,6 +29,9 @@ THREADS: Final = 10
 _WHOLE: Final = re.compile(r"/api/v1/runs/[^/]+/(density|marks|hits|delta)")
 """What reads a whole run: it may take seconds, and lines, charts and pages do not wait for it."""
 
+_ENDING: Final = "this server is being ended: ask again in a while"
+"""What is not answered when uvicorn has waited for its grace is cancelled by it."""
+
 _AT: Final = re.compile(rb"(?:^|&)at=[^&]")
 
 _ROUTES: Final = (
@@ -102,7 +105,7 @@ class Application:
         if scope["method"] == "GET" and (_WHOLE.fullmatch(scope["path"]) or _AT.search(scope["query_string"])):
             await self._whole(scope, receive, send)
             return
-        await self._flask(scope, receive, send)  # type: ignore[arg-type]
+        await _by_flask(self._flask, scope, receive, send)
 
     async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have a question to a whole run answered in its turn; one that nobody waits for any more is not begun."""
@@ -111,7 +114,7 @@ class Application:
         try:
             await asyncio.wait((gone, turn), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
-                await self._readers(scope, _nothing, send)  # type: ignore[arg-type]
+                await _by_flask(self._readers, scope, _nothing, send)
         finally:
             gone.cancel()
             if not turn.cancel():
@@ -125,6 +128,8 @@ class Application:
                 self._services.start(asyncio.get_running_loop())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                for pool in (self._flask, self._readers):
+                    pool.executor.shutdown(wait=False, cancel_futures=True)
                 await asyncio.to_thread(self._services.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -153,6 +158,22 @@ class Application:
         await uploads.serve(request, token, self._services.receive)
 
 
+async def _by_flask(pool: WSGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a thread of Flask's answer."""
+    begun = False
+
+    async def tell(message: dict[str, Any]) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        await pool(scope, receive, tell)  # type: ignore[arg-type]
+    except asyncio.CancelledError:
+        if not begun:
+            await Request(scope, receive, send).problem(503, _ENDING)
+
+
 async def _nothing() -> dict[str, Any]:
     """The body of a request that has none."""
     return {"type": "http.request", "body": b"", "more_body": False}
@@ -167,6 +188,8 @@ async def _answered(request: Request, serve: Callable[[], Awaitable[None]]) -> N
     except Gone:
         await request.dropped()
         return
+    except asyncio.CancelledError:
+        status, detail = 503, _ENDING
     except Problem as problem:
         status, detail = problem.status, problem.detail
     except NotFound as error:

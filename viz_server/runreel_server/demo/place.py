@@ -95,7 +95,7 @@ def _here(settings: Settings, data: Path | None, *, quick: bool, fail: bool, lea
         finally:
             running.stop()
             over.wait(web.GRACE_SECONDS + 1)
-    return code
+    return web.leave(code)
 
 
 def _pipeline(*, quick: bool, fail: bool) -> int:
