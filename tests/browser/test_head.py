@@ -21,11 +21,12 @@ from serving import Server, listening
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PATIENCE = 30_000  # milliseconds
-RUNS = {name: f"01935f3c-a7e2-7c31-9d1e-5a0c8f0b7d{n}" for n, name in enumerate(("stalled", "failed", "gap"), 21)}
+NAMES = ("stalled", "failed", "gap", "short")
+RUNS = {name: f"01935f3c-a7e2-7c31-9d1e-5a0c8f0b7d{n}" for n, name in enumerate(NAMES, 21)}
 
 
 def story(name: str) -> list[Event]:
-    """A run that was heard of long ago: silent since, failed, or with two events of its worker lost."""
+    """A run that was heard of long ago: silent since, failed, with two events of its worker lost, or of some ms."""
     clock = Clock()
     owner = Voice(f"{name}-owner", clock, run=RUNS[name])
     owner.open()
@@ -33,7 +34,7 @@ def story(name: str) -> list[Event]:
     owner.say(ev.TAGS, {"team": "flights"})
     owner.start("load", "x", total=4)
     for _ in range(3):
-        clock.pass_(5)
+        clock.pass_(0 if name == "short" else 5)
         owner.beat()
     worker = Voice(f"{name}-worker", clock, run=RUNS[name])
     worker.open("member", parent=owner.session)
@@ -86,6 +87,14 @@ def stands(page: Page, state: str, word: str, color: str) -> None:
         color,
     )
     expect(head.locator(".state-word")).to_have_css("color", wanted)
+
+
+def test_the_line_of_a_run_of_some_milliseconds_is_as_wide_as_its_place(url: str, page: Page) -> None:
+    page.goto(f"{url}/runs/{RUNS['short']}")
+    expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
+    share = """() => { const way = document.querySelector(".way"), wide = (one) => one.getBoundingClientRect().width;
+        return [...way.children].reduce((sum, one) => sum + wide(one), 0) / wide(way); }"""
+    assert 0.95 < page.evaluate(share) < 1.01
 
 
 def test_a_live_runs_head_says_who_where_how_far_and_grows(

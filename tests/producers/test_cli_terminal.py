@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,6 +84,17 @@ def test_80_columns_hold_mark_name_and_time() -> None:
     row = next(line for line in shown(made, narrow).splitlines() if "train " in line)
     assert row.startswith("▶  train")
     assert "0:55, ≈ 0:30 left" in row
+
+
+def test_steps_stand_in_the_order_in_which_they_began(
+    terminal: Terminal, console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = {name: f"2026-11-22T09:00:0{n}Z" for n, name in enumerate(("work", "after"))}
+    steps = {name: {"state": "RUNNING", "started": begun.get(name)} for name in ("after", "last", "work")}
+    terminal.show({**STATE, "steps": steps})
+    Screen(steps_only=True).show({"steps": steps})
+    for said_ in (shown(terminal, console), capsys.readouterr().out):
+        assert re.findall("work|after|last", said_)[:3] == ["work", "after", "last"]
 
 
 def test_a_patch_changes_what_it_names(terminal: Terminal, console: Console) -> None:

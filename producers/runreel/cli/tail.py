@@ -12,7 +12,7 @@ import click
 
 from runreel.cli.api import Api, Json
 from runreel.cli.runs import MARKS, when
-from runreel.cli.terminal import MOST_METRICS, last_values, merged
+from runreel.cli.terminal import MOST_METRICS, begun_first, last_values, merged
 from runreel.codec import iso, parse_time
 from runreel.errors import NotReachable
 from runreel.events import ENDED
@@ -152,7 +152,7 @@ class Screen:
 
     def show(self, state: Json) -> None:
         """Show what has changed in a state or a patch of one."""
-        for path, step in (state.get("steps") or {}).items():
+        for path, step in begun_first(state.get("steps") or {}):
             progress = step.get("progress") or {}
             done, total = progress.get("done"), progress.get("total")
             tenth = int(10 * done / total) if done is not None and total else done

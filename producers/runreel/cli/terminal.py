@@ -106,7 +106,7 @@ class Terminal:
         table = Table.grid(padding=(0, 2))
         for least in (1, 12, 0, 12, 14, 0):
             table.add_column(no_wrap=True, overflow="ellipsis", min_width=least)
-        every: Mapping[str, Json] = self.state.get("steps") or {}
+        every = dict(begun_first(self.state.get("steps") or {}))
         steps = {path: step for path, step in every.items() if not over(path, every)}
         wrong_first = sorted(steps, key=lambda path: (steps[path]["state"] not in ("FAILED", "STALLED", "RUNNING"),))
         shown = set(wrong_first[:MOST_STEPS]) if len(steps) > MOST_STEPS else set(steps)
@@ -177,6 +177,11 @@ class Terminal:
         if eta is None:
             return ""
         return f", {guess((eta - self._present()).total_seconds())} left"
+
+
+def begun_first(steps: Mapping[str, Json]) -> list[tuple[str, Json]]:
+    """The steps in the order in which they began; those that have not, at the end."""
+    return sorted(steps.items(), key=lambda item: (not item[1].get("started"), item[1].get("started") or "", item[0]))
 
 
 def over(path: str, steps: Mapping[str, Json]) -> bool:

@@ -133,7 +133,7 @@ def way(pieces: list[Json]) -> list[Json]:
         {
             **one,
             "path": text.key(one["path"]),
-            "weight": round(one["weight"], 3),
+            "weight": round(one["weight"], 6),
             "percent": 100.0 if one["state"] in STOPPED else round(one["share"] * 100, 1),
         }
         for one in columns(pieces)

@@ -49,7 +49,7 @@ export function head(store, scheduler) {
       piece.dataset.step = id;
       stand(piece, state);
       if (piece.title !== label) piece.title = label;
-      set(piece, "--w", weight.toFixed(3));
+      set(piece, "--w", weight.toFixed(6));
       set(piece, "--p", `${STOPPED.has(state) ? 100 : (share * 100).toFixed(1)}%`);
       return piece;
     }));
