@@ -14,7 +14,8 @@ def join(environ: Mapping[str, str] | None = None) -> Run:
     """Speak in the run, and inside the step, that `environ` names; for initialisers of pools.
 
     `ProcessPoolExecutor(initializer=runreel.join, initargs=(step.environ(),))`: in the workers, `current_step()` is
-    that step. The worker's end ends its own part alone. Joining again what is joined already changes nothing.
+    that step, and `start` joins the run too. The worker's end ends its own part alone. Joining again what is joined
+    already changes nothing.
 
     Args:
         environ: what `run.environ()` or `step.environ()` gave; by default this process's environment.
@@ -35,6 +36,7 @@ def join(environ: Mapping[str, str] | None = None) -> Run:
         workspace = None if environ is None else environ.get("RUNREEL_WORKSPACE")
         run = open_run(identity.run, settings, workspace, "", identity.session)
         run.stand_in(identity)
+        run.joined = identity
     current.enter(run)
     return run
 

@@ -45,6 +45,7 @@ class Run(Speaker):
         workspace: the workspace it belongs to.
         open: whether it has not ended yet, here.
         base: the step that this process was started inside (`RUNREEL_STEP`), or None.
+        joined: what `runreel.join` was given; None for a run that was started.
     """
 
     parent: None
@@ -66,6 +67,7 @@ class Run(Speaker):
         self.id, self.pipeline, self.workspace, self.settings = run, pipeline, workspace, settings
         self.run, self.parent, self.path, self.execution = self, None, None, None
         self.base: Step | None = None
+        self.joined: Identity | None = None
         self.open = True
         self.outputs: dict[tuple[str | None, str], Artifact] = {}
         """The newest output of this process by (step's path, name), and by (None, name) of any step."""
@@ -211,7 +213,8 @@ def start(
     id: str | None = None,  # noqa: A002  # the field's word
     owner: str | None = None,
 ) -> Run:
-    """Start a run, or join the one that `RUNREEL_RUN_ID` names, and make it the current one.
+    """Start a run, or join the one that `RUNREEL_RUN_ID` names or that this process has joined, and make it the current
+    one.
 
     Use it with `with`, or `finish` it; at the latest the end of the program does. In a notebook, a new `start` ends the
     last run.
@@ -241,6 +244,8 @@ def start(
     settings = around.settings()
     alone = settings.disabled or id is not None
     identity = Identity() if alone else _from_outside(Identity.read(around.environ))
+    if identity.run is None and not alone:
+        identity = _joined()
     declared = _graph(graph, identity.step)
     _end_the_notebooks_last()
     joined = identity.run is not None
@@ -308,6 +313,12 @@ def _source(workspace: str, pipeline: str) -> str:
 def _from_outside(identity: Identity) -> Identity:
     """An identity, unless this very process made its run: a user may have put it into the environment."""
     return Identity() if identity.run is not None and _made.get(identity.run) == os.getpid() else identity
+
+
+def _joined() -> Identity:
+    """What this process, a pool's worker, has joined; nothing where it has not."""
+    open_here = (run for run in reversed(current.open_runs.values()) if run.process == os.getpid())
+    return next((run.joined for run in open_here if run.joined is not None), Identity())
 
 
 def _graph(graph: object, above: str | None) -> list[tuple[str, events.GraphStep]]:

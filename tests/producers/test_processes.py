@@ -9,8 +9,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from runreel import events, ids
 from speaking import Program, run
 
@@ -196,61 +194,6 @@ def test_a_forked_child_with_eight_threads_writing(tmp_path: Path) -> None:
     program = run(tmp_path, source)
     assert program.out == f"{[0] * 10}\n", program.err
     assert program.state()["series"]["s"]["child"]["count"] == 10
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_pool_of_multiprocessing_joins(tmp_path: Path, method: str) -> None:
-    source = f"""
-        import multiprocessing, runreel
-
-        def work(number):
-            runreel.metric("n", number)
-            runreel.log(f"line {{number}}")
-            with runreel.current_step().step(f"part-{{number}}"):
-                pass
-            return runreel.current_step().path
-
-        if __name__ == "__main__":
-            context = multiprocessing.get_context({method!r})
-            with runreel.start("p") as run, run.step("train") as train:
-                pool = context.Pool(2, initializer=runreel.join, initargs=(train.environ(),))
-                print(set(pool.map(work, range(8))))
-                pool.close()
-                pool.join()
-    """
-    program = run(tmp_path, source)
-    assert program.out == "{'train'}\n", program.err
-    state = program.state()
-    assert len(state["steps"]) == 9
-    assert {step["state"] for step in state["steps"].values()} == {"SUCCEEDED"}
-    assert state["series"]["train"]["n"]["count"] == 8
-    assert sorted(program.lines("train")) == [f"line {i}" for i in range(8)]
-    members = [session for session in state["sessions"].values() if session["role"] == "member"]
-    assert 1 <= len(members) <= 2
-    assert all(session["how"] == "clean" for session in state["sessions"].values())
-
-
-def test_workers_of_an_executor_join(tmp_path: Path) -> None:
-    source = """
-        import multiprocessing, runreel
-        from concurrent.futures import ProcessPoolExecutor
-
-        def work(number):
-            with runreel.current_run().step("fit", join=True) as fit:
-                fit.metric("n", number, at=number)
-                return fit.path
-
-        if __name__ == "__main__":
-            with runreel.start("p") as run, run.step("fit", join=True):
-                spawn = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(2, spawn, initializer=runreel.join, initargs=(run.environ(),)) as pool:
-                    print(set(pool.map(work, range(6))))
-    """
-    program = run(tmp_path, source)
-    assert program.out == "{'fit'}\n", program.err
-    step = program.state()["steps"]["fit"]
-    assert len(step["attempts"]) == 1
-    assert program.state()["series"]["fit"]["n"]["count"] == 6
 
 
 def test_a_process_of_multiprocessing_that_fails_says_so(tmp_path: Path) -> None:
