@@ -246,7 +246,7 @@ def import_(file: BinaryIO) -> None:
 
     settings = Settings()
     count = load(file, _outbox(settings), settings.event_topics[0])
-    click.echo(f"{count:,} events sent")
+    click.echo(f"{count:,} events sent; signs of life stay behind")
 
 
 @click.command("replay")

@@ -77,9 +77,11 @@ class Replay:
     def show(self, write: Callable[[str], object]) -> None:
         """Write what happens, line by line, each when its time has come."""
         write(f"run {self._run} of {datetime.fromtimestamp(self._first / _MICROS):%Y-%m-%d %H:%M:%S}")
+        begun = False  # each process of a run says that it starts
         for event in self.pace.events(part(self._events, self._start, self._until), self._start):
-            for line in told(event):
+            for line in told(event) if not (begun and event.type == ev.RUN_STARTED) else ():
                 write(line)
+            begun = begun or event.type == ev.RUN_STARTED
             self.passed = event.time
 
     def send(self, outbox: Outbox, topic: str, new: str, *, keep: bool = False, sent: Sent | None = None) -> int:

@@ -10,7 +10,7 @@ import pytest
 from archiving import Speaker, store_events, whole
 from runreel.codec import iso
 from runreel.errors import NotReachable
-from runreel.events import Event
+from runreel.events import RUN_STARTED, Event, RunStarted
 from runreel.settings import Settings
 from runreel_consumers.archive.reader import Reader
 from runreel_consumers.bulk import Bulk
@@ -41,6 +41,16 @@ def test_the_rest_of_a_part_is_shown_up_to_the_same_end(
     said = capsys.readouterr().err.splitlines()[-1]
     assert len(shown) == 7
     assert said.endswith(f"--from {iso(shown[-1].time)} --until {iso(last)} --speed max")
+
+
+def test_a_run_of_many_processes_is_shown_to_begin_once(tmp_path: Path) -> None:
+    speaker = Speaker()
+    begins = [speaker.say(RUN_STARTED, RunStarted(pipeline="p")) for _ in range(3)]
+    store_events(DirectoryStore(tmp_path), [*begins, *whole(speaker, 5)])
+    shown: list[str] = []
+    replay = Replay(Reader(DirectoryStore(tmp_path)), speaker.run, speed=float("inf"))
+    replay.show(shown.append)
+    assert sum("▶ p" in line for line in shown) == 1
 
 
 @pytest.mark.parametrize("keep", [False, True])

@@ -77,7 +77,7 @@ def serve(host: str | None, port: int | None) -> int:
 
 @click.command("demo")
 @click.option("--quick", is_flag=True, help="A short one, of about 15 seconds.")
-@click.option("--fail", is_flag=True, help="One step fails, to show what that looks like.")
+@click.option("--fail", is_flag=True, help="One step fails, to show what that looks like; exit code 0 all the same.")
 @click.option("--exit", "leave", is_flag=True, help="End when the run is over, rather than serve until Ctrl-C.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @host_option
