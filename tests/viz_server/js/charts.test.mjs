@@ -1,7 +1,7 @@
 // What the charts do with numbers: smoothing, the axis of many lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { local, named } from "../../../viz_server/runreel_server/static/js/charts/figure.js";
+import { local, moment, named } from "../../../viz_server/runreel_server/static/js/charts/figure.js";
 import { smoothed } from "../../../viz_server/runreel_server/static/js/charts/options.js";
 import { Panel } from "../../../viz_server/runreel_server/static/js/charts/panel.js";
 
@@ -17,6 +17,12 @@ test("smoothing begins where the values begin, keeps a constant, and leaves gaps
 test("a moment keeps its microseconds, which a Date does not know", () => {
   assert.equal(local(1_795_338_000_000_123), "2026-11-22 09:00:00.000123");
   assert.equal(local(1_795_338_000_999_007), "2026-11-22 09:00:00.999007");
+});
+
+test("a moment that Plotly says is read where the reader is, as short as it is said", () => {
+  for (const time of [1_795_338_000_123_000, 1_795_338_000_000_000]) assert.equal(moment(local(time)), time);
+  assert.equal(moment("2026-11-22 09:00"), 1_795_338_000_000_000);
+  assert.equal(moment("2026-11-22"), moment("2026-11-22 00:00:00.0000"));
 });
 
 test("a logarithmic axis reaches whole decades and leaves out what has no place on it", () => {

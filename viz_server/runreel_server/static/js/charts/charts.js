@@ -18,7 +18,7 @@ const PAGE = 48; // so many charts are in the page, and as many more whenever th
  * @param {import("../core/store.js").Store} store
  * @param {import("../core/scheduler.js").Scheduler} scheduler
  * @param {{address: import("../core/address.js").Address, choice: import("../core/choice.js").Choice, cursor: import("../core/cursor.js").Cursor}} shared
- * @param {(panel: Panel, options: import("./options.js").Chosen) => void} enlarge
+ * @param {(panel: Panel, options: import("./options.js").Chosen & {zoom: import("./panel.js").Zoom}) => void} enlarge
  */
 export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   const region = one("#metrics"), box = one(".charts", region), reset = one('[data-do="zoom-charts"]', region), scoped = scope(region, choice);
@@ -56,11 +56,15 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   });
   /** @type {import("./before.js").Before | null} */
   let earlier = null;
+  /** @type {import("./detail.js").Detail | null} */
+  let detail = null;
 
   /** @param {import("./panel.js").Zoom} next */
   const setZoom = (next) => {
     zoom = next;
+    detail = null;
     reset.hidden = next === null;
+    if (next) bring("detail", ({ Detail }) => zoom === next && (detail = new Detail(store, options.now.x, next, redraw)));
   };
 
   const regroup = () => {
@@ -179,7 +183,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     const [width] = sizeOf(element);
     if (width && Math.abs(width - entitled) > 1) entitle(width); // columns of a third of a pixel are now one wider, now not
     if (grouped) together?.arrange(panel, element);
-    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), together: grouped ? together : null, earlier: options.now.last ? earlier : null });
+    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), together: grouped ? together : null, earlier: options.now.last ? earlier : null, detail });
   };
 
   const redraw = () => {
@@ -241,7 +245,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     const panel = under(event);
     if (!panel || !(event.target instanceof Element)) return;
     if (event.target.closest(".chart-pin")) options.pin(panel.label);
-    else enlarge(panel, options.now);
+    else enlarge(panel, { ...options.now, zoom });
   });
   reset.addEventListener("click", () => {
     setZoom(null);
@@ -269,7 +273,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** Open the chart of a series. @param {string} key */
   const open = (key) => {
     const panel = [...panels.values()].find(({ series }) => series.some((one) => one.key === key));
-    if (panel) enlarge(panel, options.now);
+    if (panel) enlarge(panel, { ...options.now, zoom });
   };
   return { open, ready: () => Promise.all([points.loading, earlier?.points.loading]) };
 }

@@ -4,7 +4,7 @@ import { load, one, say } from "../core/dom.js";
 /**
  * @param {import("../core/store.js").Store} store
  * @param {import("./panel.js").Panel} panel
- * @param {import("./options.js").Chosen} options
+ * @param {import("./options.js").Chosen & {zoom: import("./panel.js").Zoom}} options
  */
 export async function enlarge(store, panel, options) {
   const dialog = one("#enlarged"), figure = one('[data-out="figure"]', dialog), note = one('[data-out="enlarged-note"]', dialog);

@@ -22,6 +22,8 @@ export class Panel {
     this.element = null;
     /** @type {Series[]} */
     this.series = [];
+    /** @type {Curve[]} of the series, as they were drawn */
+    this.drawn = [];
     /** @type {[number, number]} the ends of its y axis, as it was drawn */
     this.y = [0, 1];
   }
@@ -61,9 +63,9 @@ export class Panel {
    * @param {HTMLElement} element
    * @param {import("../core/store.js").Store} store
    * @param {import("./options.js").Chosen} options
-   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, together: import("./together.js").Together | null, earlier: import("./before.js").Before | null}} look
+   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, together: import("./together.js").Together | null, earlier: import("./before.js").Before | null, detail: import("./detail.js").Detail | null}} look
    */
-  draw(element, store, options, { moment, index, zoom, marked, pinned, together, earlier }) {
+  draw(element, store, options, { moment, index, zoom, marked, pinned, together, earlier, detail }) {
     const by = options.x, x = this.ends(store, by, zoom), states = this.series.map(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state);
     element.dataset.state = states.find((state) => state === "RUNNING") ?? states[0] ?? "PENDING";
     element.classList.toggle("is-pinned", pinned);
@@ -76,8 +78,9 @@ export class Panel {
     const own = [];
     /** @type {import("./paint.js").Drawn[]} behind them: the run before, and what is not smoothed */
     const greys = [];
-    this.series.forEach(({ key, curve }, n) => {
-      const running = states[n] === "RUNNING", xs = this.xs(curve, by, store.start), grey = { xs, ys: curve.value, color: color("--line-2"), weight: 1 };
+    this.drawn = this.series.map((series) => detail?.curve(series) ?? series.curve);
+    this.series.forEach(({ key }, n) => {
+      const curve = this.drawn[n], running = states[n] === "RUNNING", xs = this.xs(curve, by, store.start), grey = { xs, ys: curve.value, color: color("--line-2"), weight: 1 };
       const line = { ...grey, color: color(running ? "--run" : "--ink-2"), weight: running ? 1.25 : 1, ...together?.look(this, n) };
       const before = earlier?.line(key, by);
       if (before) greys.push({ ...grey, ...before });

@@ -5,15 +5,17 @@ import { fits } from "../core/format.js";
 /** @typedef {import("../core/types.js").Columns & {origin?: number | null}} Columns */
 
 const BATCH = 16, ROOM = 20_000, // keys of an address, and characters of them
-  WIDTH = 300, PAUSE = 3000;
+  PAUSE = 3000;
 
 export class Points {
   /**
    * @param {import("../core/store.js").Store} store
    * @param {(key: string, columns: Columns) => void} came
    * @param {() => string | null | Promise<string | null>} [run] of which run; none: there is nothing to ask for
+   * @param {string} [part] of the series, and how fine
    */
-  constructor(store, came, run = () => store.run) {
+  constructor(store, came, run = () => store.run, part = "x=time&width=300") {
+    this.part = part;
     this.store = store;
     this.came = came;
     this.run = run;
@@ -38,7 +40,7 @@ export class Points {
       const run = await this.run();
       while (run && this.wanted.size) {
         const keys = batch(this.wanted);
-        const answer = await ask(`/api/v1/runs/${run}/series?${query(keys)}`);
+        const answer = await ask(`/api/v1/runs/${run}/series?${query(keys)}&${this.part}`);
         for (const key of keys) {
           this.wanted.delete(key);
           this.came(key, answer[key] ?? { at: [], time: [], value: [] });
@@ -52,10 +54,10 @@ export class Points {
 }
 
 /** The first of the keys, as many as an address has room for. @param {Set<string>} keys */
-function batch(keys) {
+export function batch(keys) {
   let length = 0;
   return [...keys].slice(0, BATCH).filter((key, n) => (length += encodeURIComponent(key).length) <= ROOM || !n);
 }
 
-/** @param {string[]} keys */
-const query = (keys) => `${keys.map((key) => `key=${encodeURIComponent(key)}`).join("&")}&x=time&width=${WIDTH}`;
+/** Series in an address. @param {string[]} keys */
+export const query = (keys) => keys.map((key) => `key=${encodeURIComponent(key)}`).join("&");

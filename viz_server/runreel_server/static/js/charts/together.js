@@ -62,7 +62,8 @@ export class Together {
   point(panel, event, x, { x: by, log }, store) {
     const plot = one(".plot", panel.element ?? document).getBoundingClientRect(), named = event.target instanceof Element && event.target.closest("[data-path]");
     const scale = log ? Math.log10 : Number, [low, high] = panel.y.map(scale);
-    const away = panel.series.map(({ path, curve }) => {
+    const away = panel.series.map(({ path, curve: whole }, n) => {
+      const curve = panel.drawn[n] ?? whole;
       const at = valueAt(panel.xs(curve, by, store.start), curve, x, store.moment), off = at === null ? NaN : Math.abs(plot.bottom - ((scale(at) - low) / (high - low)) * plot.height - event.clientY);
       return { path, off: named && path === named.getAttribute("data-path") ? -1 : Number.isFinite(off) ? off : Infinity };
     });
