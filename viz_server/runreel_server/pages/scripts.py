@@ -22,8 +22,8 @@ _BEFORE_REGEX: Final = frozenset({"return", "typeof", "case", "in", "of", "void"
 
 
 def slim(source: str) -> str:
-    """A module without its comments, its empty lines, its indentation and the spaces that part no words; what is left
-    of a line stays a line, so that an error names one that can be found.
+    """A module without its comments, its indentation, the spaces that part no words and the lines' ends that part
+    nothing: behind `;` and `{`, before `}`, of empty lines. An error is found by the line of its block and its column.
 
     What `/` begins is told by what stands before it: after a word, a bracket that closes or a literal it divides, so no
     regular expression may stand right behind `)` or `}`. A test of the modules holds that they say the same as before.
@@ -43,14 +43,16 @@ def slim(source: str) -> str:
         else:
             if gap and last and _parts(last[-1], token[0]):
                 made.append(" ")
+            if token == "}" and made[-1:] == ["\n"]:
+                made.pop()
             made.append(token)
             last, gap = token, False
     return "".join(made)
 
 
 def _end(made: list[str], token: str) -> None:
-    """End the line where a token does, unless it is empty."""
-    if "\n" in token and made[-1:] not in ([], ["\n"]):
+    """End the line where a token does, if that parts something."""
+    if "\n" in token and made and made[-1] not in ("\n", ";", "{"):
         made.append("\n")
 
 

@@ -32,13 +32,11 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** @type {[number, number] | null} */
   let marked = null;
   let grouped = false, limit = PAGE;
-  /** @type {import("./together.js").Together | null} */
-  let together = null;
+  /** @type {import("./panel.js").More} */
+  const more = {};
   /** @type {number | null} pointed at, where the axis is of indices */
   let index = null;
   let entitled = 0; // the width of the charts whose names were made to fit; 0: others have come
-  /** @type {typeof import("./names.js").shorten | null} */
-  let shorten = null;
   /** @type {Panel | undefined} after which there are more */
   let last;
 
@@ -54,17 +52,13 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     known.get(key)?.curve.load(columns);
     redraw();
   });
-  /** @type {import("./before.js").Before | null} */
-  let earlier = null;
-  /** @type {import("./detail.js").Detail | null} */
-  let detail = null;
 
   /** @param {import("./panel.js").Zoom} next */
   const setZoom = (next) => {
     zoom = next;
-    detail = null;
+    delete more.detail;
     reset.hidden = next === null;
-    if (next) bring("detail", ({ Detail }) => zoom === next && (detail = new Detail(store, options.now.x, next, redraw)));
+    if (next) bring("detail", ({ Detail }) => (zoom === next ? new Detail(store, options.now.x, next, redraw) : more.detail));
   };
 
   const regroup = () => {
@@ -78,13 +72,13 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** What the options ask for. */
   const arrive = () => {
     if (options.now.group !== grouped) regroup();
-    if (grouped && !together) bring("together", ({ Together }) => (together = new Together()));
-    if (options.now.last && !earlier) bring("before", ({ Before }) => (earlier = new Before(store, redraw)));
+    if (grouped && !more.together) bring("together", ({ Together }) => new Together());
+    if (options.now.last && !more.before) bring("before", ({ Before }) => new Before(store, redraw));
   };
 
-  /** Load what only some charts need; without it they are plainer. @param {string} part @param {(module: any) => void} take */
-  const bring = (part, take) => void load(`charts/${part}`).then((module) => {
-    take(module);
+  /** Load what only some charts need; without it they are plainer. @param {keyof import("./panel.js").More} part @param {(module: any) => any} made */
+  const bring = (part, made) => void load(`charts/${part}`).then((module) => {
+    more[part] = made(module);
     redraw();
   }, () => {});
 
@@ -163,13 +157,8 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   const entitle = (width) => {
     entitled = width;
     const captions = [...panels.values()].flatMap(({ element }) => (element ? one(".clip", element) : []));
-    if (!shorten && captions.some((caption) => caption.scrollWidth > width - VALUE)) {
-      bring("names", (module) => {
-        ({ shorten } = module);
-        entitled = 0;
-      });
-    }
-    shorten?.(captions, width - VALUE);
+    more.names?.shorten(captions, width - VALUE);
+    if (!more.names && captions.some((caption) => caption.scrollWidth > width - VALUE)) bring("names", (module) => ((entitled = 0), module));
   };
 
   /** @param {Panel} panel @param {HTMLElement} element @param {boolean} [whole] */
@@ -182,8 +171,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     for (const { key, curve } of panel.series) if (!curve.loaded) points.want(key);
     const [width] = sizeOf(element);
     if (width && Math.abs(width - entitled) > 1) entitle(width); // columns of a third of a pixel are now one wider, now not
-    if (grouped) together?.arrange(panel, element);
-    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), together: grouped ? together : null, earlier: options.now.last ? earlier : null, detail });
+    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), more });
   };
 
   const redraw = () => {
@@ -201,7 +189,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
 
   const unpoint = () => {
     index = null;
-    together?.leave();
+    more.together?.leave();
     cursor.point(null);
   };
 
@@ -215,7 +203,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     let x = at(panel, event);
     if (curve.time.length === 1 && panel.series.length === 1) [x] = panel.xs(curve, by, store.start);
     index = by === "at" ? x : null;
-    together?.point(panel, event, x, options.now, store);
+    more.together?.point(panel, event, x, options.now, store);
     cursor.point(Math.round(by === "time" ? x : by === "at" ? curve.time[Math.max(0, below(curve.at, x))] : store.start + x * 1e6));
     redraw(); // the same moment may be pointed at by another index, or nearer to another line
   });
@@ -275,7 +263,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     const panel = [...panels.values()].find(({ series }) => series.some((one) => one.key === key));
     if (panel) enlarge(panel, { ...options.now, zoom });
   };
-  return { open, ready: () => Promise.all([points.loading, earlier?.points.loading]) };
+  return { open, ready: () => Promise.all([points.loading, more.before?.points.loading]) };
 }
 
 /** A key with its series' name decoded: a name may come percent-encoded, as a path does. @param {string} key */

@@ -9,6 +9,14 @@ import { paint } from "./paint.js";
 /** @typedef {import("./curve.js").Curve} Curve */
 /** @typedef {{key: string, path: string, name: string, curve: Curve}} Series */
 /** @typedef {{from: number, to: number} | null} Zoom on the x axis that is chosen */
+/**
+ * What is loaded when it is asked for.
+ * @typedef {object} More
+ * @property {import("./together.js").Together} [together]
+ * @property {import("./before.js").Before} [before]
+ * @property {import("./detail.js").Detail} [detail]
+ * @property {typeof import("./names.js")} [names]
+ */
 
 /** What a series is called. @param {string} path @param {string} metric */
 export const labelOf = (path, metric) => (path ? `${stepName(path)}/` : "") + name(metric);
@@ -63,9 +71,11 @@ export class Panel {
    * @param {HTMLElement} element
    * @param {import("../core/store.js").Store} store
    * @param {import("./options.js").Chosen} options
-   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, together: import("./together.js").Together | null, earlier: import("./before.js").Before | null, detail: import("./detail.js").Detail | null}} look
+   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, more: More}} look
    */
-  draw(element, store, options, { moment, index, zoom, marked, pinned, together, earlier, detail }) {
+  draw(element, store, options, { moment, index, zoom, marked, pinned, more: { together: grouped, before, detail } }) {
+    const together = options.group ? grouped : undefined;
+    together?.arrange(this, element);
     const by = options.x, x = this.ends(store, by, zoom), states = this.series.map(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state);
     element.dataset.state = states.find((state) => state === "RUNNING") ?? states[0] ?? "PENDING";
     element.classList.toggle("is-pinned", pinned);
@@ -82,8 +92,8 @@ export class Panel {
     this.series.forEach(({ key }, n) => {
       const curve = this.drawn[n], running = states[n] === "RUNNING", xs = this.xs(curve, by, store.start), grey = { xs, ys: curve.value, color: color("--line-2"), weight: 1 };
       const line = { ...grey, color: color(running ? "--run" : "--ink-2"), weight: running ? 1.25 : 1, ...together?.look(this, n) };
-      const before = earlier?.line(key, by);
-      if (before) greys.push({ ...grey, ...before });
+      const past = options.last && before?.line(key, by);
+      if (past) greys.push({ ...grey, ...past });
       if (options.smooth) greys.push(grey);
       own.push(options.smooth ? { ...line, ys: smoothed(curve.value, options.smooth), weight: line.weight + 0.5 } : line);
       values.push(cursor === null || (moment ?? 0) > store.moment ? null : valueAt(xs, curve, cursor, store.moment));
