@@ -113,14 +113,20 @@ def test_a_live_runs_head_says_who_where_how_far_and_grows(
     facts = [re.compile(name) for name in ("stage", "team", "rows", "seed")]
     expect(page.locator(".fact")).to_have_text(facts, timeout=PATIENCE)
     puppet.do("time.sleep(1.5); step.progress(2)")
-    expect(out(page, "left")).to_have_text(re.compile(r"≈ \d+:\d\d"), timeout=PATIENCE)
-    expect(out(page, "left-note")).to_have_text(re.compile(r"ends about \d\d:"))
+    expect(out(page, "left-note")).to_have_text(re.compile(r"^load ≈ \d+:\d\d left$"), timeout=PATIENCE)
+    expect(out(page, "left")).to_have_text("–")  # as nobody knows whether more steps come
+    expect(out(page, "percent")).to_have_text("–")
+    expect(out(page, "percent-note")).to_have_text("0 of 1 step so far")
+    expect(out(page, "percent-note")).to_have_attribute("title", re.compile("^Nothing tells whether more steps come"))
+    assert page.locator(".way").get_attribute("aria-valuenow") is None
     expect(out(page, "record")).to_have_text("no gap")
     expect(out(page, "record-note")).to_have_text(re.compile(r"^\d+ of \d+ events, 1 session$"))
     moment = page.evaluate("Date.now() * 1000")
 
     puppet.do("time.sleep(0.3); run.tags(stage='prod'); step.finish(); run.finish()")
     stands(page, "SUCCEEDED", "Succeeded", "--ok")
+    expect(out(page, "percent")).to_have_text("100 %")
+    expect(page.locator(".way")).to_have_attribute("aria-valuenow", "100")
     expect(out(page, "record")).to_have_text("complete", timeout=PATIENCE)
     expect(out(page, "record-note")).to_have_text(re.compile(r"^(\d+) of \1 events, 1 session$"))
     expect(page.locator(".fact.is-tag").first).to_have_text(re.compile(r"stage\s*prod"))

@@ -164,7 +164,11 @@ def test_types_that_are_not_known_only_count(voice: Voice) -> None:
 def test_declared_steps_wait_before_they_run() -> None:
     voice = Voice("s", Clock())
     voice.open()
+    voice.start("z", "ez")
+    assert told(voice).view()["planned"] is False
+    voice.events.pop()
     voice.say(ev.GRAPH, {"steps": {"a": {}, "b": {"parents": ["a"], "total": 7}}})
+    assert told(voice).view()["planned"] is True
     voice.say(ev.GRAPH, {"steps": {"c": {"parents": ["b"]}}, "expected": True})
     steps = told(voice).view()["steps"]
     shown = {path: (one["state"], one["parents"], one["total"], one["learnt"]) for path, one in steps.items()}

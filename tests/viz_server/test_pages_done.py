@@ -42,6 +42,20 @@ def test_what_a_branch_skips_is_no_work_also_in_a_run_that_failed() -> None:
     assert head_of(state)["steps"] == "2 of 9 steps"
 
 
+def test_where_nothing_tells_what_steps_come_no_share_is_said() -> None:
+    """Not that of those that are known, which falls with each one that comes."""
+    state = {**run({"a": step("SUCCEEDED"), "b": step("RUNNING", "a", eta=flights.at(900))}), "planned": False}
+    head = head_of(state)
+    assert (head["percent"], head["share"], head["tab"]) == ("–", None, "running")
+    assert (head["steps"], head["left"]) == ("1 of 2 steps so far", "–")
+    assert head["planned"] == "Nothing tells whether more steps come: none were declared, and no earlier run is known"
+    assert head["why"].endswith(head["planned"])
+    assert [one["label"] for one in head["way"]] == ["a", "b", "what may still come"]
+    assert home_page.running_row({**state, "steps": {"total": 2}, "bars": []}, NOW)["percent"] == "–"
+    for known in ({"planned": True}, {"median": 80.0}, {"state": "CANCELED", "finished": flights.at(900)}):
+        assert head_of({**state, **known})["percent"].endswith("%")
+
+
 @pytest.mark.parametrize(
     ("steps", "cut"),
     [

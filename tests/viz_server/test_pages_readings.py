@@ -158,6 +158,7 @@ def test_the_browser_says_the_same_as_the_server() -> None:
     cases.append({"state": {**flights.state(), **groups()}, "now": NOW, "past": False})
     done = [works.failed(), works.run(works.tasks(8, 3, 1), eta=flights.at(2000))]
     done += [works.run({"a": works.step("RUNNING", eta=flights.at(900)), "b": works.step("PENDING")})]
+    done += [{**done[-1], "planned": False}, {**works.run({}), "planned": False}]
     cases += [{"state": state, "now": NOW, "past": False} for state in done]
     cases += [{"state": begun_only(flights.state(t)), "now": flights.moment(t), "past": True} for t in (60, 460)]
     present = graph_of(flights.state())

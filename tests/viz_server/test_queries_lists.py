@@ -140,6 +140,7 @@ def test_home_and_the_list_show_them(server: Server) -> None:
 
 def test_home_and_the_runs_own_page_say_alike_how_much_is_done(server: Server) -> None:
     voice = told(20, ended=None, pipeline="alone", seconds=20 * 55)  # of the 20 minutes that 60 take
+    voice.say(ev.GRAPH, ev.Graph(steps={"train": ev.GraphStep(parents=[])}))
     progress = ev.Progress(time=[voice.clock.now], done=[55], total=60, unit="epoch")
     voice.say(ev.PROGRESS, progress, subject="train", execution="e" * 16)
     server.archive(voice.events)

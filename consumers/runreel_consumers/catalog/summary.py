@@ -22,7 +22,7 @@ _LOOKED_AT: Final = 2_000  # outputs, for those that lie elsewhere
 _FAILED: Final = ("FAILED",)
 _PASSED_ON: Final = (
     "id", "pipeline", "workspace", "experiment", "owner", "state", "started", "finished", "origin", "events",
-    "complete",
+    "complete", "planned",
 )  # fmt: skip
 
 

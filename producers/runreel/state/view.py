@@ -99,6 +99,7 @@ def _run(state: Growing, looks: Looks) -> dict[str, Any]:
         "error": None if standing.end is None else _error(standing.end.error),
         "eta": None,
         "median": looks.medians.get("run"),
+        "planned": any(step.declared or step.expected for step in record.steps.values()),
         "params": _values(state, record.params, owners),
         "tags": _values(state, record.tags, owners),
         "origin": next((word[2].origin for _, word in words if word[2].origin is not None), None),

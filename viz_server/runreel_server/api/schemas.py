@@ -74,7 +74,8 @@ _SUMMARY: Final = _object(
         "metrics": _map(_SPELLED),
         "recent": _array(_ref("Past")),
         "failure": _or_null(_object({"step": _TEXT, "message": _TEXT, "time": _TIME_OR_NULL})),
-    }
+    },
+    planned=_FLAG,
 )
 
 _ARTIFACT: Final = {
@@ -193,6 +194,7 @@ SCHEMAS: Final[dict[str, Json]] = {
             "finished": _TIME_OR_NULL,
             "eta": _TIME_OR_NULL,
             "median": _SECONDS_OR_NULL,
+            "planned": _FLAG,
             "params": _ANY,
             "tags": _ANY,
             "environment": _ANY,

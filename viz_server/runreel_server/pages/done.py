@@ -59,8 +59,20 @@ def wanted(steps: Json, top: Iterable[str]) -> list[str]:
     return [path for path in top if steps[path].get("state") != "SKIPPED" or path in cut]
 
 
+def unplanned(state: Json) -> bool:
+    """Whether nothing tells what steps a run that goes on will have: it declared none, and no earlier run is known."""
+    return state.get("finished") is None and state.get("planned") is False and not state.get("median")
+
+
 def way(
-    steps: Json, paths: Iterable[str], readings: dict[str, Json], now: int, *, left: float | None, elapsed: float | None
+    steps: Json,
+    paths: Iterable[str],
+    readings: dict[str, Json],
+    now: int,
+    *,
+    left: float | None,
+    elapsed: float | None,
+    more: bool = False,
 ) -> list[Json]:
     """The work as one line of pieces that fills to the right: `path`, `label`, `state`, `weight`, `share` done of 1.
 
@@ -73,6 +85,7 @@ def way(
         now: in microseconds.
         left: seconds to the expected end, or None.
         elapsed: seconds since the start, or None.
+        more: whether steps may come of which nothing tells: a last piece as long as the others are on the mean.
     """
     order = sorted(paths, key=lambda path: _place(steps[path]))
     times = [_time(steps[path]) for path in order]
@@ -88,10 +101,12 @@ def way(
         }
         for path, time in zip(order, times, strict=True)
     ]
+    rest: Json = {"path": "", "label": "what may still come", "state": "PENDING", "weight": usual, "share": 0.0}
+    if more:
+        return [*pieces, rest]
     if elapsed is None or left is None or elapsed + left <= 0:
         return pieces
     passed = elapsed / (elapsed + left)
-    rest: Json = {"path": "", "label": "what may still come", "state": "PENDING", "weight": 1.0, "share": 0.0}
     if not pieces:
         return [{**rest, "state": "RUNNING", "share": passed}]
     weight = sum(one["weight"] * one["share"] for one in pieces) / max(passed, _LEAST)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from runreel_server.graph.eta import MOST
 from runreel_server.pages import list_page, text
-from runreel_server.pages.done import share_done, wanted, way
+from runreel_server.pages.done import share_done, unplanned, wanted, way
 from runreel_server.pages.readings import outermost, seconds, seconds_left, step_readings
 
 Json = dict[str, Any]
@@ -28,6 +28,9 @@ def running_rows(summaries: Sequence[Json], now: int) -> list[Json]:
 
 def running_row(summary: Json, now: int) -> Json:
     """A run that is under way: how far, how long, what is wrong, and its Gantt to the expected end."""
+    more = unplanned(summary)
+    if more:  # when what is known of it ends is not when it ends
+        summary = {**summary, "eta": None}
     elapsed, left = seconds(summary.get("started"), now), seconds_left(summary.get("eta"), now)
     median = summary.get("median")
     failed = (summary.get("steps") or {}).get("FAILED") or 0
@@ -38,7 +41,7 @@ def running_row(summary: Json, now: int) -> Json:
     ]
     return {
         **list_page.common(summary),
-        "percent": text.percent(_share(summary, elapsed, left, now)),
+        "percent": text.NOTHING if more else text.percent(_share(summary, elapsed, left, now)),
         "elapsed": text.span(elapsed),
         "started": summary.get("started") or "",
         "left": text.NOTHING if left is None else text.guess(left),

@@ -9,7 +9,7 @@ from typing import Any
 
 from runreel_server.graph.eta import MOST
 from runreel_server.pages import text
-from runreel_server.pages.done import GOOD, STOPPED, fraction, share_done, wanted, way
+from runreel_server.pages.done import GOOD, STOPPED, fraction, share_done, unplanned, wanted, way
 
 Json = dict[str, Any]
 
@@ -32,6 +32,7 @@ MOST_GAPS = 20
 """Of how many gaps the record says all."""
 MOST_DARK = 3
 """Of how many steps whose time nobody knows the names are said."""
+UNPLANNED = "Nothing tells whether more steps come: none were declared, and no earlier run is known"
 
 
 def seconds(start: Any, end: int | None) -> float | None:
@@ -146,20 +147,27 @@ def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = 
     below = leaves(steps)
     tasks = sum(len(below.get(path, ())) or 1 for path in top)
     elapsed = seconds(state.get("started"), text.micros(state.get("finished")) if ended else now)
-    left = None if ended or run_state == "STALLED" else seconds_left(state.get("eta"), now)
-    pieces = way(steps, work, readings, now, left=left, elapsed=elapsed)
-    share = share_done(run_state, pieces)
+    more = not ended and unplanned(state)
+    left = None if ended or more or run_state == "STALLED" else seconds_left(state.get("eta"), now)
+    pieces = way(steps, work, readings, now, left=left, elapsed=elapsed, more=more)
+    share = None if more else share_done(run_state, pieces)
+    percent = text.NOTHING if share is None else text.percent(share)
     word, trouble = WORDS.get(run_state, run_state.title()), wrong(state, readings, now)
     going = {"FAILED": "wrong", "STALLED": "stalled"}.get(trouble["state"], "running")
     return {
         "state": run_state,
         "word": word,
-        "tab": text.percent(share) if run_state == "RUNNING" else f"{SIGNS.get(run_state, '…')} {word.lower()}",
+        "tab": f"{SIGNS.get(run_state, '…')} {word.lower()}"
+        if run_state != "RUNNING"
+        else "running"
+        if more
+        else percent,
         "icon": going if run_state == "RUNNING" else ICONS.get(run_state, "waiting"),
         "share": share,
         "way": pieces,
-        "percent": text.percent(share),
-        "steps": f"{good} of {text.plural(len(work), 'step')}" if work else "no step yet",
+        "percent": percent,
+        "steps": f"{good} of {text.plural(len(work), 'step')}{' so far' if more else ''}" if work else "no step yet",
+        "planned": UNPLANNED if more else "",
         "tasks": text.plural(len(top), "step") + (f", {text.plural(tasks, 'task')}" if tasks > len(top) else ""),
         "elapsed": text.span(elapsed),
         "median": f"median {text.span(state['median'])}" if state.get("median") else "",
@@ -194,7 +202,10 @@ def ends(state: Json, left: float | None, top: list[str], now: int) -> Json:
     ]
     more = f" and {text.count(len(dark) - MOST_DARK)} more" if len(dark) > MOST_DARK else ""
     names = f"{', '.join(dark[:MOST_DARK])}{more}"
-    why = f"No earlier run tells how long these take: {names}" if dark else "No step tells how long the run takes"
+    if dark:
+        why = f"No earlier run tells how long these take: {names}"
+    else:
+        why = UNPLANNED if unplanned(state) else "No step tells how long the run takes"
     said = "no earlier run to tell" if last is None else f"{text.step_name(last)} {text.guess(told[last])} left"
     return {"ends": said, "why": f"{said}. {why}" if last else why}
 

@@ -53,6 +53,9 @@ function timeOf({ expected, state, started, finished }) {
 /** @param {Step} step */
 const rank = ({ state }) => (GOOD.has(state) || STOPPED.has(state) ? 0 : !state || state === "PENDING" || state === "SKIPPED" ? 2 : 1);
 
+/** Whether nothing tells what steps a run that goes on will have: it declared none, and no earlier run is known. @param {import("./types.js").State} state */
+export const unplanned = ({ finished, planned, median }) => !finished && planned === false && !median;
+
 /**
  * The work as one line of pieces that fills to the right; the last, of no path, is what may still come.
  * @param {Record<string, Step>} steps
@@ -61,9 +64,10 @@ const rank = ({ state }) => (GOOD.has(state) || STOPPED.has(state) ? 0 : !state 
  * @param {number} now
  * @param {number | null} left
  * @param {number | null} elapsed
+ * @param {boolean} more whether steps may come of which nothing tells: a last piece as long as the others are on the mean
  * @returns {Piece[]}
  */
-export function way(steps, paths, told, now, left, elapsed) {
+export function way(steps, paths, told, now, left, elapsed, more) {
   /** @param {Step} step */
   const done = (step, path = "") => {
     if (GOOD.has(step.state)) return 1;
@@ -78,8 +82,10 @@ export function way(steps, paths, told, now, left, elapsed) {
   const pieces = laid.map(({ path, step, time }) => (
     { path, get label() { return stepName(path); }, state: step.state || "PENDING", weight: Math.max(time || usual, usual / 50), share: done(step, path) }
   ));
+  const rest = { path: "", label: "what may still come", state: "PENDING", weight: usual, share: 0 };
+  if (more) return [...pieces, rest];
   if (elapsed === null || left === null || elapsed + left <= 0) return pieces;
-  const passed = elapsed / (elapsed + left), rest = { path: "", label: "what may still come", state: "PENDING", weight: 1, share: 0 };
+  const passed = elapsed / (elapsed + left);
   if (!pieces.length) return [{ ...rest, state: "RUNNING", share: passed }];
   const [filled, whole] = sums(pieces), weight = filled / Math.max(passed, 0.001) - whole;
   return weight > usual / 100 ? [...pieces, { ...rest, weight }] : pieces;

@@ -1,5 +1,5 @@
 // What a run's state says to a reader. The server's `pages/readings.py` derives the same; one table of cases tests both.
-import { GOOD, MOST, STOPPED, fraction, shareDone, wanted, way } from "./done.js";
+import { GOOD, MOST, STOPPED, fraction, shareDone, unplanned, wanted, way } from "./done.js";
 import * as text from "./format.js";
 
 /** @typedef {import("./types.js").State} State */
@@ -17,6 +17,7 @@ const SIGNS = { SUCCEEDED: "✓", CACHED: "✓", FAILED: "✕", CANCELED: "⊘",
 /** @type {Record<string, string>} */
 const ICONS = { ...Object.fromEntries(Object.keys(SIGNS).map((state) => [state, "canceled"])), SUCCEEDED: "succeeded", CACHED: "succeeded", FAILED: "failed" };
 export const ENDED = new Set(["SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"]);
+const UNPLANNED = "Nothing tells whether more steps come: none were declared, and no earlier run is known";
 /** Of how many gaps the record says all. */
 const MOST_GAPS = 20;
 /** Of how many steps whose time nobody knows the names are said. */
@@ -126,18 +127,19 @@ export function headReading(state, now, past = false) {
   const below = leaves(steps);
   const tasks = top.reduce((sum, path) => sum + (below.get(path)?.length || 1), 0);
   const elapsed = seconds(state.started, ended ? text.micros(state.finished) : now);
-  const left = ended || run === "STALLED" ? null : secondsLeft(state.eta, now);
+  const open = !ended && unplanned(state), left = ended || open || run === "STALLED" ? null : secondsLeft(state.eta, now);
   /** @param {string} path */
   const told = (path) => stepReading(steps[path], now, (below.get(path) ?? []).map((one) => steps[one])).share;
-  const pieces = way(steps, work, told, now, left, elapsed), share = shareDone(run, pieces);
+  const pieces = way(steps, work, told, now, left, elapsed, open), share = open ? null : shareDone(run, pieces);
   const word = WORDS[run] ?? run, trouble = wrong(state, now);
   const going = { FAILED: "wrong", STALLED: "stalled" }[trouble.state] ?? "running";
   return {
     state: run, word, share, way: pieces,
-    tab: run === "RUNNING" ? text.percent(share) : `${SIGNS[run] ?? "…"} ${word.toLowerCase()}`,
+    tab: run === "RUNNING" ? (share === null ? "running" : text.percent(share)) : `${SIGNS[run] ?? "…"} ${word.toLowerCase()}`,
     icon: run === "RUNNING" ? going : ICONS[run] ?? "waiting",
-    percent: text.percent(share),
-    steps: work.length ? `${good} of ${text.plural(work.length, "step")}` : "no step yet",
+    percent: share === null ? text.NOTHING : text.percent(share),
+    steps: work.length ? `${good} of ${text.plural(work.length, "step")}${open ? " so far" : ""}` : "no step yet",
+    planned: open ? UNPLANNED : "",
     tasks: text.plural(top.length, "step") + (tasks > top.length ? `, ${text.plural(tasks, "task")}` : ""),
     elapsed: text.span(elapsed),
     median: state.median ? `median ${text.span(state.median)}` : "",
@@ -172,7 +174,7 @@ function ends(state, left, top, now) {
   }
   const dark = top.filter((path) => !told.has(path) && !ENDED.has(steps[path].state) && !steps[path].expected).map(text.stepName);
   const more = dark.length > MOST_DARK ? ` and ${text.count(dark.length - MOST_DARK)} more` : "";
-  const why = dark.length ? `No earlier run tells how long these take: ${dark.slice(0, MOST_DARK).join(", ")}${more}` : "No step tells how long the run takes";
+  const why = dark.length ? `No earlier run tells how long these take: ${dark.slice(0, MOST_DARK).join(", ")}${more}` : unplanned(state) ? UNPLANNED : "No step tells how long the run takes";
   const said = last ? `${text.stepName(last)} ${text.guess(told.get(last) ?? null)} left` : "no earlier run to tell";
   return { ends: said, why: last ? `${said}. ${why}` : why };
 }

@@ -56,6 +56,7 @@
  * @property {string | null} [finished]
  * @property {string | null} [eta]
  * @property {number | null} [median]
+ * @property {boolean} [planned] whether steps were declared, or are expected by an earlier run
  * @property {Record<string, unknown>} [params]
  * @property {Record<string, unknown>} [tags]
  * @property {Record<string, unknown>} [environment]

@@ -19,7 +19,7 @@ export function head(store, scheduler) {
     stand(id, reading.state);
     say(one(".state-word", id), reading.word);
     for (const [out, text, note, whole = note] of [
-      ["percent", reading.percent, reading.steps],
+      ["percent", reading.percent, reading.steps, reading.planned || reading.steps],
       ["elapsed", reading.elapsed, reading.median],
       ["left", reading.left, reading.ends, reading.why],
       ["wrong", reading.wrong.text, reading.wrong.note],
@@ -34,7 +34,8 @@ export function head(store, scheduler) {
     one('[data-read="wrong"]', region).dataset.step = reading.wrong.step ?? "";
     stand(one('[data-read="record"]', region), reading.record.state);
     tell("tasks", reading.tasks);
-    way.setAttribute("aria-valuenow", String(Math.floor(reading.share * 100)));
+    if (reading.share === null) way.removeAttribute("aria-valuenow");
+    else way.setAttribute("aria-valuenow", String(Math.floor(reading.share * 100)));
     if (store.live.state !== said) {
       said = store.live.state;
       tell("said", `The run ${reading.word.toLowerCase()}${reading.wrong.step ? `: ${reading.wrong.text}` : ""}`);
