@@ -217,6 +217,20 @@ def test_a_step_is_chosen_in_the_graph_and_with_the_keyboard(opened: Callable[..
     assert page.locator('.node[tabindex="0"]').count() == 1
 
 
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+@pytest.mark.parametrize("full", [True, False], ids=["full", "empty"])
+def test_keys_go_to_the_regions_whatever_is_in_them(
+    opened: Callable[..., Page], source: FlightsSource, width: int, full: bool
+) -> None:
+    if not full:
+        source.present = {**source.present, "artifacts": {}, "series": {}}
+    page = opened(viewport={"width": width, "height": 700})
+    expect(page.locator(".node").first).to_be_attached()
+    for key, region in zip("12342", ("graph", "metrics", "log", "artifacts", "metrics"), strict=True):
+        page.keyboard.press(key)
+        expect(page.locator(f"#{region}:focus, #{region} :focus")).to_be_in_viewport(ratio=0.1)
+
+
 def test_pointing_at_a_chart_marks_the_moment_everywhere(opened: Callable[..., Page]) -> None:
     page = opened()
     box = page.locator('.chart[data-key="train:loss"] .plot').bounding_box()

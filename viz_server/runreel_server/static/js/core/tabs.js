@@ -22,13 +22,15 @@ export function tabs() {
     next.focus();
     event.preventDefault();
   });
-  /** Go to a region: its tab on a narrow screen, and the focus. @param {number} n */
+  /** Go to a region: its tab on a narrow screen, and the focus, on what it shows where that takes it, else on itself. @param {number} n */
   return (n) => {
     const tab = buttons[n];
     if (!tab) return;
     if (list.offsetParent !== null) open(tab);
-    const region = document.getElementById(tab.getAttribute("aria-controls") ?? "");
-    const target = region?.querySelector('[tabindex="0"], a, button');
-    /** @type {HTMLElement | null | undefined} */ (target)?.focus();
+    const region = one(`#${tab.getAttribute("aria-controls")}`);
+    const inside = [...all('[tabindex="0"]', region), ...all(".pane-body :is(a, button)", region)].find((one) => one.checkVisibility());
+    if (!inside) region.tabIndex = -1;
+    region.scrollIntoView({ block: "nearest" });
+    (inside ?? region).focus();
   };
 }
