@@ -8,19 +8,20 @@ import { Panel } from "../../../viz_server/runreel_server/static/js/charts/panel
 const WIDTH = 200, HEIGHT = 80;
 
 /** What is called when these lines are painted, with the places of a chart that is 200 by 80. */
-function painted(lines, x, y, log = false) {
+function painted(lines, x, y, log = false, more = {}) {
   const calls = [];
   let shift = [0, 0];
   const context = new Proxy({}, {
     get: (_, name) => (...args) => {
       if (name === "setTransform") shift = args.slice(4);
+      else if (name === "measureText") return { width: 30 };
       else calls.push([name, ...args.map((one, n) => (n < 2 && typeof one === "number" ? one + shift[n] : one))]);
     },
     set: () => true,
   });
   const canvas = { clientWidth: WIDTH, clientHeight: HEIGHT, getContext: () => context };
   const whole = lines.map((line) => ({ color: "blue", weight: 1, ...line }));
-  paint(canvas, { x, y, log, lines: whole, cut: null, cursor: null, marked: null, color: (token) => token });
+  paint(canvas, { x, y, log, lines: whole, cut: null, cursor: null, marked: null, color: (token) => token, ...more });
   return (name) => calls.filter(([called]) => called === name).map(([, ...args]) => args);
 }
 
@@ -46,4 +47,12 @@ test("points between which there is nothing to draw are dots, on a logarithmic a
   assert.equal(painted([{ xs: [0, 1, 2, 3], ys: [1, NaN, 1, 1] }], [0, 3], [0, 1])("arc").length, 1);
   assert.equal(painted([{ xs: [0, 1, 2], ys: [1, -1, 10] }], [0, 2], [1, 10], true)("arc").length, 2);
   assert.equal(painted([{ xs: [0, 1, 2], ys: [1, 5, 10] }], [0, 2], [1, 10], true)("arc").length, 0);
+});
+
+test("the chart that is pointed at says where, beside the cursor and within the plot", () => {
+  for (const [cursor, side] of [[0, 1], [1, -1]]) {
+    const [[said, at]] = painted([], [0, 1], [0, 1], false, { cursor, says: "index 7" })("fillText");
+    assert.equal(said, "index 7");
+    assert.ok(at > 0 && at + 30 < WIDTH && Math.sign(at - cursor * WIDTH) === side, `${at}`);
+  }
 });

@@ -34,6 +34,8 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   let grouped = false, limit = PAGE;
   /** @type {import("./panel.js").More} */
   const more = {};
+  /** @type {Panel | null} that is pointed at */
+  let pointed = null;
   /** @type {number | null} pointed at, where the axis is of indices */
   let index = null;
   let entitled = 0; // the width of the charts whose names were made to fit; 0: others have come
@@ -171,7 +173,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     for (const { key, curve } of panel.series) if (!curve.loaded) points.want(key);
     const [width] = sizeOf(element);
     if (width && Math.abs(width - entitled) > 1) entitle(width); // columns of a third of a pixel are now one wider, now not
-    panel.draw(element, store, options.now, { moment: cursor.moment, index, zoom, marked, pinned: options.pins.includes(panel.label), more });
+    panel.draw(element, store, options.now, { moment: cursor.moment, index, pointed: panel === pointed, zoom, marked, pinned: options.pins.includes(panel.label), more });
   };
 
   const redraw = () => {
@@ -188,7 +190,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   };
 
   const unpoint = () => {
-    index = null;
+    pointed = index = null;
     more.together?.leave();
     cursor.point(null);
   };
@@ -202,6 +204,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
     if (!panel || !curve) return unpoint();
     let x = at(panel, event);
     if (curve.time.length === 1 && panel.series.length === 1) [x] = panel.xs(curve, by, store.start);
+    pointed = panel;
     index = by === "at" ? x : null;
     more.together?.point(panel, event, x, options.now, store);
     cursor.point(Math.round(by === "time" ? x : by === "at" ? curve.time[Math.max(0, below(curve.at, x))] : store.start + x * 1e6));

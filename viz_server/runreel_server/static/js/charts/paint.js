@@ -20,6 +20,7 @@ import { value } from "../core/format.js";
  * @property {Drawn[]} lines the last one on top
  * @property {number | null} cut on the x axis: what is after it is still to come
  * @property {number | null} cursor on the x axis
+ * @property {string} [says] what the x axis is there
  * @property {[number, number] | null} marked a part of the x axis that is being chosen
  * @property {(token: string) => string} color
  */
@@ -66,6 +67,13 @@ export function paint(canvas, look) {
   };
   if (edge < width) upright(look.cut, "--past");
   upright(look.cursor, "--ink");
+  if (look.says && look.cursor !== null) {
+    const wide = context.measureText(look.says).width + 6, left = x(look.cursor) > width / 2 ? x(look.cursor) - wide : x(look.cursor) + 1;
+    context.fillStyle = color("--bg");
+    context.fillRect(left, 1, wide, 12);
+    context.fillStyle = color("--ink-2");
+    context.fillText(look.says, left + 3, 10);
+  }
 
   /**
    * @param {CanvasRenderingContext2D} context

@@ -1,7 +1,7 @@
 // One chart: a series, or all series of one name; drawn as the options say.
 import { color } from "../core/colors.js";
 import { all, clone, one, say } from "../core/dom.js";
-import { name, stepName, value } from "../core/format.js";
+import { clock, name, span, stepName, value } from "../core/format.js";
 import { axis, below, bounds, valueAt } from "./curve.js";
 import { smoothed } from "./options.js";
 import { paint } from "./paint.js";
@@ -32,7 +32,9 @@ export class Panel {
     this.series = [];
     /** @type {Curve[]} of the series, as they were drawn */
     this.drawn = [];
-    /** @type {[number, number]} the ends of its y axis, as it was drawn */
+    /** @type {[number, number]} the ends of its axes, as it was drawn */
+    this.x = [0, 1];
+    /** @type {[number, number]} */
     this.y = [0, 1];
   }
 
@@ -71,12 +73,12 @@ export class Panel {
    * @param {HTMLElement} element
    * @param {import("../core/store.js").Store} store
    * @param {import("./options.js").Chosen} options
-   * @param {{moment: number | null, index: number | null, zoom: Zoom, marked: [number, number] | null, pinned: boolean, more: More}} look
+   * @param {{moment: number | null, index: number | null, pointed: boolean, zoom: Zoom, marked: [number, number] | null, pinned: boolean, more: More}} look
    */
-  draw(element, store, options, { moment, index, zoom, marked, pinned, more: { together: grouped, before, detail } }) {
+  draw(element, store, options, { moment, index, pointed, zoom, marked, pinned, more: { together: grouped, before, detail } }) {
     const together = options.group ? grouped : undefined;
     together?.arrange(this, element);
-    const by = options.x, x = this.ends(store, by, zoom), states = this.series.map(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state);
+    const by = options.x, x = (this.x = this.ends(store, by, zoom)), states = this.series.map(({ path }) => (path ? store.view.steps?.[path] : store.view)?.state);
     element.dataset.state = states.find((state) => state === "RUNNING") ?? states[0] ?? "PENDING";
     element.classList.toggle("is-pinned", pinned);
     element.classList.toggle("is-unread", !this.series.some(({ curve }) => curve.loaded || curve.time.length));
@@ -103,9 +105,10 @@ export class Panel {
     const [high, low] = all("small", element), some = lines.some((line) => line.xs.length), canvas = one("canvas", element);
     say(high, some ? axis(this.y[1]) : "");
     say(low, some ? axis(this.y[0]) : "");
-    const said = this.read(element, store, cursor === null ? undefined : values[0], options), says = together?.tell(this, element, store, cursor === null ? null : values) ?? said;
-    if (canvas.ariaLabel !== says) canvas.ariaLabel = says;
-    paint(canvas, { x, y: this.y, log: options.log, lines, cut: store.past ? here(store.past.at) : null, cursor: values.some((one) => one !== null) ? cursor : null, marked, color });
+    const says = !pointed || cursor === null ? "" : by === "at" ? axis(Math.floor(cursor)) : by === "time" ? clock(cursor, 1) : span(cursor);
+    const said = this.read(element, store, cursor === null ? undefined : values[0], options), words = together?.tell(this, element, store, cursor === null ? null : values) ?? said;
+    if (canvas.ariaLabel !== words) canvas.ariaLabel = words;
+    paint(canvas, { x, y: this.y, log: options.log, lines, cut: store.past ? here(store.past.at) : null, cursor: pointed || values.some((one) => one !== null) ? cursor : null, says, marked, color });
   }
 
   /** The value beside the name: that at the cursor, or the last one; what the chart is in words. @param {HTMLElement} element @param {import("../core/store.js").Store} store @param {number | null | undefined} at @param {import("./options.js").Chosen} options */

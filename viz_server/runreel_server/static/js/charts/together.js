@@ -8,8 +8,9 @@ import { apart, fitted, widthIn } from "./names.js";
 /** @typedef {import("./panel.js").Panel} Panel */
 
 const INKS = ["--run", "--fail", "--ok", "--warn", "--ink-2"], DASHES = [[], [7, 3], [12, 3, 2, 3]];
-const WIDTH = 112, ROWS = 3, // pixels of a name with its value at least, and so many rows of them
+const WIDTH = 112, ROW = 15, ROWS = 3, SHARE = 0.35, // pixels of a name with its value at least; so many rows of them, or so much of the chart's height
   ASIDE = 84, // pixels of it that are not the name's
+  NEAR = 8, // pixels from a point
   GUTTER = 30, // pixels beside the plot
   SPOKEN = 12, // lines that a chart's words name
   RUN = "the run itself";
@@ -25,21 +26,23 @@ export class Together {
   constructor() {
     /** @type {string[]} the steps whose lines are nearest to the pointer, nearest first; none: nobody points */
     this.near = [];
-    /** @type {WeakMap<HTMLElement, {legend: HTMLElement, of: number, width: number, room: number, names: string[]}>} by how many lines, and pixels */
+    /** @type {Map<string, number>} by a series' key: the first or last value that is pointed at beside its line */
+    this.ends = new Map();
+    /** @type {WeakMap<HTMLElement, {legend: HTMLElement, of: number, width: number, rows: number, room: number, names: string[]}>} by how many lines, and pixels */
     this.known = new WeakMap();
   }
 
   /** Put a chart's lines in the order of their steps' names, and find names for them that have room. @param {Panel} panel @param {HTMLElement} element */
   arrange(panel, element) {
     const { series } = panel, legend = /** @type {HTMLElement} */ (element.querySelector(".legend") ?? one("figcaption", element).insertAdjacentElement("afterend", make("ul", { class: "legend" })));
-    const width = sizeOf(element)[0] - GUTTER, known = this.known.get(element);
-    if (known && known.of === series.length && Math.abs(known.width - width) <= 1) return known;
+    const [all, high] = sizeOf(element), width = all - GUTTER, rows = Math.max(ROWS, Math.floor((high * SHARE) / ROW)), known = this.known.get(element);
+    if (known && known.of === series.length && known.rows === rows && Math.abs(known.width - width) <= 1) return known;
     series.sort((a, b) => natural.compare(a.path, b.path));
     const whole = namesOf(series), wide = widthIn(legend), most = Math.max(...whole.map(wide)) + ASIDE;
     let columns = Math.floor(width / most);
-    if (columns * ROWS < series.length) columns = Math.floor(width / WIDTH);
+    if (columns * rows < series.length) columns = Math.floor(width / WIDTH);
     columns = Math.max(1, Math.min(columns, series.length));
-    const made = { legend, of: series.length, width, room: columns * ROWS, names: fitted(whole, (text) => wide(text) <= width / columns - ASIDE) };
+    const made = { legend, of: series.length, width, rows, room: columns * rows, names: fitted(whole, (text) => wide(text) <= width / columns - ASIDE) };
     legend.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.known.set(element, made);
     return made;
@@ -62,9 +65,16 @@ export class Together {
   point(panel, event, x, { x: by, log }, store) {
     const plot = one(".plot", panel.element ?? document).getBoundingClientRect(), named = event.target instanceof Element && event.target.closest("[data-path]");
     const scale = log ? Math.log10 : Number, [low, high] = panel.y.map(scale);
-    const away = panel.series.map(({ path, curve: whole }, n) => {
-      const curve = panel.drawn[n] ?? whole;
-      const at = valueAt(panel.xs(curve, by, store.start), curve, x, store.moment), off = at === null ? NaN : Math.abs(plot.bottom - ((scale(at) - low) / (high - low)) * plot.height - event.clientY);
+    this.ends.clear();
+    const away = panel.series.map(({ key, path, curve: whole }, n) => {
+      const curve = panel.drawn[n] ?? whole, xs = panel.xs(curve, by, store.start), at = valueAt(xs, curve, x, store.moment);
+      const down = (/** @type {number} */ value) => plot.bottom - ((scale(value) - low) / (high - low)) * plot.height - event.clientY;
+      let off = at === null ? Infinity : Math.abs(down(at));
+      for (const end of at === null ? [0, xs.length - 1] : []) { // a line that is not there is as near as where it begins or ends
+        const aside = Math.hypot(((xs[end] - x) / (panel.x[1] - panel.x[0])) * plot.width, down(curve.value[end]));
+        if (aside < NEAR) this.ends.set(key, curve.value[end]);
+        off = Math.min(off, aside);
+      }
       return { path, off: named && path === named.getAttribute("data-path") ? -1 : Number.isFinite(off) ? off : Infinity };
     });
     this.near = away.sort((a, b) => a.off - b.off).map(({ path }) => path);
@@ -72,6 +82,7 @@ export class Together {
 
   leave() {
     this.near = [];
+    this.ends.clear();
   }
 
   /**
@@ -97,7 +108,7 @@ export class Together {
       }
       row.classList.toggle("is-near", path === this.near[0]);
       say(one(".clip", row), names[n]);
-      say(one("b", row), value(values ? values[n] : last(n)));
+      say(one("b", row), value(values ? values[n] ?? this.ends.get(series[n].key) ?? null : last(n)));
       return row;
     });
     if (total > room) rows.push(make("li", { class: "quiet" }, `and ${count(total - shown.length)} more`));
