@@ -133,12 +133,12 @@ def test_what_cannot_be_joined_is_told(source: str, why: str) -> None:
         ("a = 1;\n\n  // b\n\n/*\n c\n*/\nd = `\n\n`;\n", "a=1;d=`\n\n`;"),
         ("`a  ${ b ? `{ ${ c }` : { d: 1 } } // e`;  // f", "`a  ${ b ? `{ ${ c }` : { d: 1 } } // e`;"),
         ("a + +b - -c; i++ + j", "a+ +b- -c;i++ +j"),
-        ("a /* b\n c */ in d", "a\n in d"),
+        ("a /* b\n c */ in d", "a in d"),
         ("x = (a) / 2 /* b */ / c", "x=(a)/2/c"),
         ("class A {\n  #b = 1;\n  get c() { return this.#b; }\n}", "class A{#b=1;get c(){return this.#b;}}"),
     ],
 )
-def test_comments_spaces_and_empty_lines_are_not_sent_and_all_else_is(source: str, sent: str) -> None:
+def test_comments_spaces_and_lines_ends_are_not_sent_and_all_else_is(source: str, sent: str) -> None:
     assert slim(source) == sent
 
 

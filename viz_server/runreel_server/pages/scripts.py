@@ -1,4 +1,4 @@
-"""Modules as they are served: without comments, empty lines, indentation and the spaces between signs."""
+"""Modules as they are served: each in one line, without comments and the spaces between signs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ _TOKEN: Final = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?\*/)
       | (?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
       | (?P<template>`)
-      | (?P<line>[ \t]*\n)
-      | (?P<space>[ \t]+)
+      | (?P<space>\s+)
       | (?P<word>[\w$#]+)
       | (?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
@@ -22,8 +21,10 @@ _BEFORE_REGEX: Final = frozenset({"return", "typeof", "case", "in", "of", "void"
 
 
 def slim(source: str) -> str:
-    """A module without its comments, its indentation, the spaces that part no words and the lines' ends that part
-    nothing: behind `;` and `{`, before `}`, of empty lines. An error is found by the line of its block and its column.
+    """A module in one line, without its comments and the spaces that part no words: an error names the module by its
+    line, and the place by its column.
+
+    Every statement ends in `;` or `}`, for the end of a line ends none here.
 
     What `/` begins is told by what stands before it: after a word, a bracket that closes or a literal it divides, so no
     regular expression may stand right behind `)` or `}`. A test of the modules holds that they say the same as before.
@@ -32,28 +33,14 @@ def slim(source: str) -> str:
     last = ""  # the last token that is no space
     gap = False
     for kind, token in _tokens(source):
-        if kind == "comment":
-            _end(made, token)
-            gap = True
-        elif kind == "line":
-            _end(made, token)
-            last, gap = "\n", False
-        elif kind == "space":
+        if kind in ("comment", "space"):
             gap = True
         else:
             if gap and last and _parts(last[-1], token[0]):
                 made.append(" ")
-            if token == "}" and made[-1:] == ["\n"]:
-                made.pop()
             made.append(token)
             last, gap = token, False
     return "".join(made)
-
-
-def _end(made: list[str], token: str) -> None:
-    """End the line where a token does, if that parts something."""
-    if "\n" in token and made and made[-1] not in ("\n", ";", "{"):
-        made.append("\n")
 
 
 def _parts(before: str, after: str) -> bool:
@@ -83,7 +70,7 @@ def _tokens(source: str, at: int = 0, end: str = "") -> Iterator[tuple[str, str]
                 return
         yield kind, token
         at += len(token)
-        if kind not in ("comment", "space", "line"):
+        if kind not in ("comment", "space"):
             last, word = token, token if kind == "word" else ""
 
 
