@@ -185,13 +185,21 @@ class FlightsSource:
         lineage = [
             {
                 "depth": 0,
+                "away": 2,
                 "kind": "artifact",
                 "id": "a-joined",
                 "name": "joined.parquet",
                 "type": "Dataset",
                 "size": 61_000_000,
             },
-            {"depth": 1, "kind": "step", "path": found["step"] or "features", "state": "SUCCEEDED", "duration": 143.0},
+            {
+                "depth": 1,
+                "away": 1,
+                "kind": "step",
+                "path": found["step"] or "features",
+                "state": "SUCCEEDED",
+                "duration": 143.0,
+            },
             {
                 "depth": 2,
                 "kind": "artifact",
@@ -200,7 +208,7 @@ class FlightsSource:
                 "type": found["type"],
                 "size": found["size"],
             },
-            {"depth": 3, "kind": "step", "path": "report", "state": "PENDING", "duration": None},
+            {"depth": 3, "away": 1, "kind": "step", "path": "report", "state": "PENDING", "duration": None},
         ]
         versions = [
             {

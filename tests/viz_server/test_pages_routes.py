@@ -261,8 +261,22 @@ def test_a_long_lineage_is_folded_but_for_what_is_near(client: FlaskClient, sour
     ]
     source.artifact = lambda *_: {**artifact, "lineage": [*many, *artifact["lineage"]]}  # type: ignore[method-assign]
     html, elements = page(client, "/artifacts/a-clean")
-    assert "26 more above" in html
+    assert [f"{left} more above" in html for left in (26, 14, 2)] == [True] * 3, "a dozen at a time"
+    assert html.index("14 more above") < html.index("extract/24") < html.index("extract/29")
     assert len(elements.all("li", aria_current="true")) == 1
+
+
+def test_a_lineage_tells_steps_from_artifacts_and_near_from_far(client: FlaskClient) -> None:
+    html, elements = page(client, "/artifacts/a-clean")
+    shown = [(one["class"], one["style"]) for one in elements.all("li") if "is-" in str(one.get("class"))]
+    assert shown == [
+        ("is-artifact", "--depth:2"),
+        ("is-step", "--depth:1"),
+        ("is-artifact", "--depth:0"),
+        ("is-step", "--depth:1"),
+    ]
+    assert html.index(">Made of<") < html.index('aria-current="true"') < html.index(">Used by<")
+    assert html.count("<small>step</small>") == 2
 
 
 def test_home_leads_to_the_moment_of_the_failure_not_to_the_runs_end(

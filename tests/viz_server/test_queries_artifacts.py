@@ -121,6 +121,7 @@ def test_lineage_leads_from_inputs_to_uses(server: Server) -> None:
         (5, "artifact", "roc"),
         (5, "artifact", "model"),
     ]
+    assert [one["away"] for one in lines] == [3, 2, 1, 0, 1, 2, 2, 2]
     assert lines[0]["duration"] > 0
 
 

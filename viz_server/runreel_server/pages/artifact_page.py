@@ -12,8 +12,9 @@ from runreel_server.pages.run_page import fault as why_not
 
 Json = dict[str, Any]
 
-DEEPEST = 5  # indents that leave room for a name
+DEEPEST = 6  # indents that leave room for a name
 NEAR = 6  # lines of the lineage shown at once on either side of the artifact
+PART = 12  # lines that are unfolded at once beyond those
 
 
 def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) -> Json:
@@ -102,17 +103,22 @@ def facts(given: Json) -> list[tuple[str, str, bool]]:
 
 
 def folded(lines: list[Json]) -> Json:
-    """The lineage near the artifact as `lineage`, what is farther above and below it as `above` and `below`."""
+    """The lineage as `before` and `after` the artifact, what is near; `above` and `below` what is farther.
+
+    That is in parts, the nearest first: its `lines`, and how many are `left` with it.
+    """
     place = next((number for number, line in enumerate(lines) if line["current"]), 0)
     first, last = max(0, place - NEAR), place + NEAR + 1
-    parts = {"above": lines[:first], "lineage": lines[first:last], "below": lines[last:]}
-    return {name: _outdented(part) for name, part in parts.items()}
-
-
-def _outdented(lines: list[Json]) -> list[Json]:
-    """The same lines, none of them deeper than leaves room for its name."""
-    beyond = max((line["depth"] for line in lines), default=0) - DEEPEST
-    return [{**line, "depth": max(0, line["depth"] - max(0, beyond))} for line in lines]
+    above, below = lines[:first], lines[last:]
+    return {
+        "lineage": lines[place : place + 1],
+        "before": lines[first:place],
+        "after": lines[place + 1 : last],
+        "above": [{"left": end, "lines": above[max(0, end - PART) : end]} for end in range(len(above), 0, -PART)],
+        "below": [
+            {"left": len(below) - start, "lines": below[start : start + PART]} for start in range(0, len(below), PART)
+        ],
+    }
 
 
 def fault(given: Json) -> str:
@@ -128,9 +134,8 @@ def fault(given: Json) -> str:
 
 def elsewhere(given: Json) -> list[Json]:
     """The steps of other runs that use an artifact, as lines of its lineage."""
-    deep = next((one["depth"] for one in given.get("lineage") or () if one.get("id") == given["id"]), 0)
     others = [one for one in given.get("consumers") or () if one["run"] != given.get("run")]
-    return [{"depth": deep + 1, "kind": "step", "path": one["step"] or "", **one} for one in others]
+    return [{"away": 1, "kind": "step", "path": one["step"] or "", **one} for one in others]
 
 
 def lineage(one: Json, current: str, run: str, at: int | None = None) -> Json:
@@ -142,7 +147,8 @@ def lineage(one: Json, current: str, run: str, at: int | None = None) -> Json:
         state, path = one.get("state") or "PENDING", one.get("path") or ""
         took = "not yet" if state == "PENDING" else text.span(one.get("duration"))
         return {
-            "depth": one.get("depth", 0),
+            "depth": min(DEEPEST, one.get("away", 0)),
+            "kind": "step",
             "icon": state,
             "state": state,
             "name": text.step_name(path) or "the run",
@@ -154,7 +160,8 @@ def lineage(one: Json, current: str, run: str, at: int | None = None) -> Json:
     size = text.size(one["size"]) if one.get("size") is not None else ""
     missing = {"pending": "not there", "elsewhere": "by reference"}.get(one.get("state") or "", one.get("state"))
     return {
-        "depth": one.get("depth", 0),
+        "depth": min(DEEPEST, one.get("away", 0)),
+        "kind": "artifact",
         "icon": listed({**one, "id": key or ""})["icon"],
         "state": None,
         "name": text.name(one.get("name") or key),
