@@ -143,6 +143,8 @@ def test_home_and_the_runs_own_page_say_alike_how_much_is_done(server: Server) -
     voice.say(ev.GRAPH, ev.Graph(steps={"train": ev.GraphStep(parents=[])}))
     progress = ev.Progress(time=[voice.clock.now], done=[55], total=60, unit="epoch")
     voice.say(ev.PROGRESS, progress, subject="train", execution="e" * 16)
+    voice.clock.pass_(98)
+    voice.beat()  # it is not silent
     server.archive(voice.events)
     server.catalog(voice.events)
     (listed,) = server.get("/runs?pipeline=alone")["runs"]
@@ -152,6 +154,23 @@ def test_home_and_the_runs_own_page_say_alike_how_much_is_done(server: Server) -
     client = server.app.test_client()
     assert ">92 %</b>" in client.get("/").text
     assert 'data-out="percent">92 %<' in client.get(f"/runs/{run_id(20)}").text
+
+
+def test_a_run_that_is_silent_has_no_end_in_sight(server: Server) -> None:
+    """Neither in the list nor on home, as on its own page, although its progress would tell when it ends."""
+    for number, pipeline in ((20, "silent"), (0, "alive")):
+        voice = told(number, ended=None, pipeline=pipeline, seconds=10)
+        voice.say(ev.GRAPH, ev.Graph(steps={"train": ev.GraphStep(parents=[])}))
+        progress = ev.Progress(time=[voice.clock.now], done=[1], total=1_000, unit="epoch")
+        voice.say(ev.PROGRESS, progress, subject="train", execution="e" * 16)
+        server.archive(voice.events)
+        server.catalog(voice.events)
+    silent, alive = (server.get(f"/runs?pipeline={name}")["runs"][0] for name in ("silent", "alive"))
+    assert (silent["state"], silent["eta"], alive["state"]) == ("STALLED", None, "RUNNING")
+    assert alive["eta"] is not None
+    assert server.get(f"/runs/{silent['id']}")["eta"] is None
+    html = server.app.test_client().get("/").text
+    assert html.count(">≈ ") == 1  # of the one that is alive
 
 
 def test_a_run_that_is_said_to_be_gone_leaves_the_list_at_once(server: Server) -> None:

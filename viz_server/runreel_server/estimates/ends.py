@@ -12,13 +12,14 @@ Json = dict[str, Any]
 
 
 def fill(state: Json, now: int) -> None:
-    """Fill `eta` of a run that has not ended, and of its steps that run, as of `now` in µs since 1970."""
+    """Fill `eta` of a run that has not ended, and of its steps that run, as of `now` in µs since 1970. One that is
+    silent has no end in sight."""
     steps: Mapping[str, Json] = state["steps"]
     if state["state"] in ENDED or state["started"] is None:
         return
     paces = {path: pace(path, step) for path, step in steps.items()}
     expected = {path: step["expected"] for path, step in steps.items() if step["expected"] is not None}
-    state["eta"] = remaining(paces, expected, now)
+    state["eta"] = None if state["state"] == "STALLED" else remaining(paces, expected, now)
     inner = within(paces)
     for path, step in steps.items():
         if step["state"] == "RUNNING":

@@ -42,7 +42,7 @@ class Guesses:
             step["eta"] = estimates.step_eta(self._paces[path], step["expected"], now, inner.get(path, ()))
         if len(self._paces) <= MANY or time.monotonic() - self._made > 1.0:
             self._end, self._made = estimates.remaining(self._paces, self._expected, now), time.monotonic()
-        patch["eta"] = self._end
+        patch["eta"] = None if state == "STALLED" else self._end
 
     def _note(self, steps: Mapping[str, Json]) -> None:
         for path, step in _there(steps):

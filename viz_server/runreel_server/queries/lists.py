@@ -190,7 +190,7 @@ class ListQuery:
         medians = self._medians.of(one)
         median, expected = medians.get("run"), medians.get("steps", {})
         eta = None
-        if one["finished"] is None and one["started"] is not None:
+        if one["finished"] is None and one["started"] is not None and one["state"] != "STALLED":
             if median is not None:
                 end = parse_time(one["started"]) + round(median * 1e6)
                 eta = iso(end) if end > now else None
