@@ -213,6 +213,23 @@ def test_rows_are_walked_with_the_arrow_keys(site: tuple[str, PageApp], page: Pa
     expect(page.locator(".run-row.is-failed a").nth(2)).to_be_focused()
 
 
+def test_the_boxes_of_the_rows_are_walked_too_and_enter_sends_nothing_off(
+    site: tuple[str, PageApp], page: Page
+) -> None:
+    page.goto(f"{site[0]}/runs")
+    boxes = page.locator('.pick input[name="id"]')
+    boxes.nth(0).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(boxes.nth(2)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(boxes.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    expect(boxes.nth(1)).to_be_checked()
+    expect(page).to_have_url(f"{site[0]}/runs")
+
+
 def test_the_first_lines_can_be_copied(site: tuple[str, PageApp], page: Page, source: FlightsSource) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     source.runs = []

@@ -58,6 +58,27 @@ def test_a_runs_stamp_says_its_state_at_the_moment_that_is_shown(printed: Callab
         expect(page.locator(region)).to_be_visible()
 
 
+OVERLAPS = """(width) => {
+  dispatchEvent(new Event("beforeprint"));
+  const ruler = document.querySelector(".ruler");
+  ruler.style.width = `${width}px`;  // as the paper lays it out, when nothing is drawn any more
+  const labels = [...ruler.children].map((one) => one.getBoundingClientRect());
+  return [labels.length, labels.filter((one, n) => n && labels[n - 1].right > one.left).length];
+}"""
+
+
+@pytest.mark.parametrize("screen", [1024, 1440, 2560])
+def test_the_rulers_labels_part_from_each_other_on_an_upright_page(
+    site: str, new_page: Callable[..., Page], screen: int
+) -> None:
+    page = new_page(viewport={"width": screen, "height": 900})
+    page.goto(f"{site}/runs/{flights.RUN}")
+    expect(page.locator(".ruler span").nth(5)).to_be_attached()
+    labels, overlaps = page.evaluate(OVERLAPS, 420)
+    assert labels > 2
+    assert overlaps == 0
+
+
 INKED = """async (nth) => {
   const probe = document.body.appendChild(document.createElement("i")), copy = document.createElement("canvas");
   const inks = ["--run", "--ink-2"].map((one) => {

@@ -122,10 +122,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !active?.closest("input, select, textarea, .menu[open]")) {
     event.preventDefault();
     one('input[type="search"]').focus();
-  } else if (step && active?.matches("[data-run] a, [data-failed] a")) {
+  } else if (event.key === "Enter" && active?.matches(".pick input")) {
+    event.preventDefault(); // it would send the form off
+  } else if (step && active?.matches("[data-run] :is(a, input), [data-failed] a")) {
     const rows = all(":is([data-run], [data-failed]):not([hidden])"), at = rows.findIndex((row) => row.contains(active));
     event.preventDefault();
-    rows[at + step]?.querySelector("a")?.focus();
+    /** @type {HTMLElement | null | undefined} */ (rows[at + step]?.querySelector(active.tagName))?.focus();
   }
 });
 addEventListener("popstate", () => show(location.href, true).catch(() => location.reload()));
