@@ -106,10 +106,28 @@ def test_of_many_lines_those_nearest_to_the_pointer_are_named_and_the_others_cou
     expect(rows.first).to_have_text("fold-11")
     point(page, chart(page, "train/loss"), 0.5, 12 / 20)  # the axis reaches from 0 to 20
     expect(rows.first).to_have_text("fold-1212")
-    expect(rows.first).to_have_class("is-near")
+    expect(rows.first).to_have_class("is-front")
     point(page, chart(page, "train/loss"), 0.5, 3 / 20)
     expect(rows.first).to_have_text("fold-33")
-    expect(others.filter(has_text="fold-3")).to_have_class("is-near")  # the same step, in the chart beside it
+    expect(others.filter(has_text="fold-3")).to_have_class("is-front")  # the same step, in the chart beside it
+
+
+def test_of_many_lines_those_of_the_chosen_step_are_in_front(opened: Callable[..., Page]) -> None:
+    page = opened("?group=1&metric=train/loss&step=train/fold-14")
+    front = chart(page, "train/loss").locator(".legend .is-front")
+    expect(front).to_have_text(["fold-1414"])
+    page.get_by_role("button", name="show all").first.click()
+    expect(front).to_have_count(0)
+    expect(chart(page, "train/loss").locator(".legend li").first).to_have_text("fold-11")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_lines_with_their_names(opened: Callable[..., Page], scheme: str) -> None:
+    page = opened("?group=1", color_scheme=scheme)
+    expect(chart(page, "val/loss").locator(".legend li").first).to_be_visible()
+    point(page, chart(page, "train/loss"), 0.5, 0.5)
+    expect(chart(page, "train/loss").locator(".legend .is-front")).to_have_count(1)
+    assert serious(page, "together") == []
 
 
 def test_a_chart_of_one_step_names_it_too(opened: Callable[..., Page]) -> None:

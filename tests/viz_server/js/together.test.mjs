@@ -22,7 +22,7 @@ function chart(lines) {
 
 /** Point at a place of a chart. */
 function pointed(panel, x, y, log = false) {
-  const together = new Together();
+  const together = new Together({ covers: () => true });
   together.point(panel, { target: null, clientY: 100 - y * 10 }, x, { x: "at", log }, { start: 0, moment: Infinity });
   return together;
 }

@@ -74,7 +74,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   /** What the options ask for. */
   const arrive = () => {
     if (options.now.group !== grouped) regroup();
-    if (grouped && !more.together) bring("together", ({ Together }) => new Together());
+    if (grouped && !more.together) bring("together", ({ Together }) => new Together(choice));
     if (options.now.last && !more.before) bring("before", ({ Before }) => new Before(store, redraw));
   };
 
@@ -246,7 +246,10 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
   addEventListener("resize", redraw);
   addEventListener("runreel:theme", redraw);
   scheduler.add("charts", list, 1);
-  choice.on(() => list());
+  choice.on(() => {
+    list();
+    redraw();
+  });
   store.on(["state"], () => {
     if (!listed || listed !== store.position) scheduler.request("charts"); // it is the present's, whatever moment is looked at
     redraw();

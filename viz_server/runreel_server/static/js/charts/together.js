@@ -23,7 +23,11 @@ export const look = (n) => ({ color: color(INKS[n % INKS.length]), dash: DASHES[
 export const namesOf = (series) => apart(series.map(({ path }) => stepName(path) || RUN));
 
 export class Together {
-  constructor() {
+  /** @param {{covers: (path: string) => boolean}} choice the chosen step */
+  constructor(choice) {
+    this.choice = choice;
+    /** @type {Set<string>} the steps whose lines come to the front in the chart that is drawn; none: all are alike */
+    this.front = new Set();
     /** @type {string[]} the steps whose lines are nearest to the pointer, nearest first; none: nobody points */
     this.near = [];
     /** @type {Map<string, number>} by a series' key: the first or last value that is pointed at beside its line */
@@ -34,7 +38,9 @@ export class Together {
 
   /** Put a chart's lines in the order of their steps' names, and find names for them that have room. @param {Panel} panel @param {HTMLElement} element */
   arrange(panel, element) {
-    const { series } = panel, legend = /** @type {HTMLElement} */ (element.querySelector(".legend") ?? one("figcaption", element).insertAdjacentElement("afterend", make("ul", { class: "legend" })));
+    const { series } = panel, chosen = series.filter(({ path }) => this.choice.covers(path)), near = series.filter(({ path }) => path === this.near[0]);
+    this.front = new Set((near.length ? near : chosen.length < series.length ? chosen : []).map(({ path }) => path));
+    const legend = /** @type {HTMLElement} */ (element.querySelector(".legend") ?? one("figcaption", element).insertAdjacentElement("afterend", make("ul", { class: "legend" })));
     const [all, high] = sizeOf(element), width = all - GUTTER, rows = Math.max(ROWS, Math.floor((high * SHARE) / ROW)), known = this.known.get(element);
     if (known && known.of === series.length && known.rows === rows && Math.abs(known.width - width) <= 1) return known;
     series.sort((a, b) => natural.compare(a.path, b.path));
@@ -50,8 +56,8 @@ export class Together {
 
   /** How a line is drawn. @param {Panel} panel @param {number} n */
   look(panel, n) {
-    const { series } = panel, [near] = this.near, mine = series[n].path === near;
-    return series.length < 2 ? {} : { ...look(n), weight: mine ? 2 : 1.25, faint: !mine && series.some(({ path }) => path === near) };
+    const front = this.front.has(panel.series[n].path);
+    return panel.series.length < 2 ? {} : { ...look(n), weight: front ? 2 : 1.25, faint: this.front.size > 0 && !front };
   }
 
   /**
@@ -95,8 +101,8 @@ export class Together {
   tell(panel, element, store, values) {
     const { legend, room, names } = this.arrange(panel, element), { series } = panel, total = series.length;
     const last = (/** @type {number} */ n) => store.view.series?.[series[n].path]?.[series[n].name]?.last ?? null;
-    const place = new Map(series.map(({ path }, n) => [path, n])), near = this.near.flatMap((path) => place.get(path) ?? []);
-    const order = total > room && near.length ? [...new Set([...near, ...series.keys()])] : [...series.keys()], shown = order.slice(0, total > room ? room - 1 : room);
+    const place = new Map(series.map(({ path }, n) => [path, n])), first = [...this.near, ...this.front].flatMap((path) => place.get(path) ?? []);
+    const order = [...new Set([...(total > room ? first : []), ...series.keys()])], shown = order.slice(0, total > room ? room - 1 : room);
     const rows = shown.map((n, at) => {
       const row = legend.children[at]?.matches("[data-path]") ? legend.children[at] : make("li", {}, drawn("svg", { viewBox: "0 0 18 8", "aria-hidden": "true" }), make("span", { class: "clip" }), make("b"));
       const { path } = series[n], ink = look(n), key = one("svg", row);
@@ -106,7 +112,7 @@ export class Together {
         row.setAttribute("title", stepName(path) || RUN);
         key.replaceChildren(drawn("path", { d: "M0 4H18", stroke: ink.color, "stroke-width": "2", "stroke-dasharray": ink.dash.join(" ") }));
       }
-      row.classList.toggle("is-near", path === this.near[0]);
+      row.classList.toggle("is-front", this.front.has(path));
       say(one(".clip", row), names[n]);
       say(one("b", row), value(values ? values[n] ?? this.ends.get(series[n].key) ?? null : last(n)));
       return row;
