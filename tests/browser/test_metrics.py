@@ -147,6 +147,20 @@ def test_the_run_before_is_a_faint_line_on_request(opened: Callable[..., Page], 
     expect(page.get_by_role("button", name="with last run")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize(
+    "query", ["metric=fold-1/loss", "metric=fold-1/loss&x=elapsed", "metric=fold-1/loss&x=at", "metric=loss&group=1"]
+)
+def test_an_enlarged_chart_has_the_run_before_too(opened: Callable[..., Page], query: str) -> None:
+    page = opened(f"?last=1&{query}")
+    page.locator(".chart-open").first.click()
+    expect(page.locator("#enlarged .legendtext").filter(has_text="last run")).to_have_count(1, timeout=30_000)
+    lines = page.locator('[data-out="figure"]').evaluate("figure => figure.data.map((one) => [one.name, one.x, one.y])")
+    (_, then, values), *_ = lines
+    now = next(x for name, x, _ in lines if name != "last run")
+    assert values == [3, 2, 1]
+    assert [str(one)[:19] for one in then] == [str(one)[:19] for one in now[:3]]  # as long after their runs' starts
+
+
 def test_a_drag_zooms_all_charts_and_opens_nothing(opened: Callable[..., Page]) -> None:
     page = opened()
     expect(page.locator(".chart small").first).not_to_be_empty()

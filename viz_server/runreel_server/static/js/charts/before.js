@@ -32,7 +32,7 @@ export class Before {
 }
 
 /** The newest run of the pipeline that began before this one and has ended. @param {Store} store @returns {Promise<string | null>} */
-async function before({ live, run }) {
+export async function before({ live, run }) {
   if (!live.pipeline || !fits(live.pipeline)) return null;
   const list = await ask(`/api/v1/runs?${new URLSearchParams({ pipeline: live.pipeline, limit: "100" })}`);
   const earlier = list.runs.filter((/** @type {any} */ one) => one.id !== run && one.finished && one.started < (live.started ?? ""));

@@ -2,6 +2,7 @@
 import { color } from "../core/colors.js";
 import { ask, make, one, say } from "../core/dom.js";
 import { clock, count, fits, plural, stepName, value } from "../core/format.js";
+import { before } from "./before.js";
 import { fitted } from "./names.js";
 import { smoothed } from "./options.js";
 import { CONFIG, layout, plotly } from "./plot.js";
@@ -12,7 +13,7 @@ import { look, namesOf } from "./together.js";
 
 const WIDTH = 1600, LEAST = 200, ALL = 32_000; // pixels that a line is drawn for: of many lines fewer, of all together so many
 const BESIDE = 0.5; // so much of a part that is zoomed to is there on either side of it
-const NAME = 32, PICTURED = 40, // characters of a line's name in the legend; lines that a picture names
+const LAST = "last run", NAME = 32, PICTURED = 40, // characters of a line's name in the legend; lines that a picture names
   NARROW = 600; // pixels: there is no room for a legend beside the plot
 const DASH = (/** @type {number[]} */ dash) => (dash.length ? dash.map((one) => `${one}px`).join() : "solid");
 
@@ -23,37 +24,43 @@ const DASH = (/** @type {number[]} */ dash) => (dash.length ? dash.map((one) => 
  * @param {{dialog: HTMLElement, figure: HTMLElement, note: HTMLElement}} place
  */
 export async function draw(store, panel, options, { dialog, figure, note }) {
-  const { x: by, log, group, zoom } = options, { series } = panel, keys = series.map(({ key }) => key), many = keys.length > 1;
+  const { x: by, log, group, zoom, last } = options, { series } = panel, keys = series.map(({ key }) => key), many = keys.length > 1;
   if (!keys.every(fits)) throw new Error("the name is too long for an address");
-  /** @param {string[]} some @param {string} [part] @returns {Promise<Record<string, Answer>>} */
-  const answers = async (some, part = "") => {
+  /** @param {string[]} some @param {string} [part] @param {string} [run] @returns {Promise<Record<string, Answer>>} */
+  const answers = async (some, part = "", run = store.run) => {
     /** @type {Record<string, Answer>} */
     const found = {};
     const wanted = new Set(some), width = Math.max(LEAST, Math.min(WIDTH, Math.round(ALL / keys.length)));
     while (wanted.size) {
       const now = batch(wanted);
-      Object.assign(found, await ask(`/api/v1/runs/${store.run}/series?${query(now)}&x=${by}&width=${width}${part}`));
+      Object.assign(found, await ask(`/api/v1/runs/${run}/series?${query(now)}&x=${by}&width=${width}${part}`));
       for (const key of now) wanted.delete(key);
     }
     return found;
   };
-  /** @type {[any, Record<string, Answer>]} */
-  const [Plotly, answer] = await Promise.all([plotly(), answers(keys)]);
+  const earlier = async () => {
+    const run = last && (await before(store));
+    return run ? answers(keys, "", run) : {};
+  };
+  /** @type {[any, Record<string, Answer>, Record<string, Answer>]} */
+  const [Plotly, answer, old] = await Promise.all([plotly(), answers(keys), earlier()]);
   const names = group ? fitted(namesOf(series), (text) => text.length <= NAME) : [];
+  const behind = keys.flatMap((key, n) => (old[key]?.count ? beforeOf(`s${n}before`, old[key], [LAST, escaped(names[n] ?? "")].filter(Boolean).join(" · "), by, store.start) : []));
+  behind.slice(1).forEach((one) => (one.showlegend = false)); // they are all alike
   /** @param {Record<string, Answer>} given */
   const tracesNow = (given) => {
     const traces = series.flatMap(({ key }, n) => tracesOf(`s${n}`, given[key] ?? { at: [], time: [], value: [], count: 0 }, escaped(names[n] ?? ""), options, look(n)));
     const odd = traces.filter(({ yaxis }) => yaxis);
     odd.forEach((one, n) => (one.showlegend = many && !n)); // they are all alike
-    return traces;
+    return [...behind, ...traces];
   };
   const past = store.past && by === "time" ? local(store.past.at) : null;
   const cut = past ? [{ type: "line", x0: past, x1: past, y0: 0, y1: 1, yref: "paper", line: { width: 1, color: color("--past") } }] : [];
   const below = figure.clientWidth < NARROW ? { legend: { orientation: "h", tracegroupgap: 0, x: 0, y: 1.02, yanchor: "bottom", maxheight: 96 }, margin: { l: 44, r: 12, t: 16, b: 44 } } : {};
   const plain = layout({
     xaxis: { type: by === "time" ? "date" : "linear", ...(zoom && { range: [zoom.from, zoom.to].map((one) => (by === "time" ? local(one) : one)) }), title: { text: { time: "", elapsed: "seconds since the start", at: "index" }[by] } }, yaxis: { type: log ? "log" : "linear" },
-    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true }, shapes: cut, showlegend: many, hovermode: "closest", hoverdistance: -1,
-    margin: { l: 56, r: 24, t: many ? 32 : 16, b: 44 },
+    yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true }, shapes: cut, showlegend: many || behind.length > 0, hovermode: "closest", hoverdistance: -1,
+    margin: { l: 56, r: 24, t: many || behind.length ? 32 : 16, b: 44 },
     hoverlabel: { bgcolor: color("--raised"), bordercolor: color("--line-2"), font: { color: color("--ink") }, align: "left" }, legend: { tracegroupgap: 0 }, uirevision: "kept",
   });
   const shown = { ...plain, ...below }, config = { ...CONFIG, toImageButtonOptions: { filename: panel.label } };
@@ -98,6 +105,13 @@ function tracesOf(uid, columns, name, { x: by, smooth }, look) {
     });
   }
   return traces;
+}
+
+/** The line of the run before, on this run's axis. @param {string} uid @param {Answer} columns @param {string} says @param {import("./options.js").Chosen["x"]} by @param {number} start of this run @returns {any} */
+function beforeOf(uid, { at, time, value: values, origin }, says, by, start) {
+  const since = time.map((one) => one - (origin ?? time[0])), x = by === "at" ? at : since.map((one) => (by === "time" ? local(start + one) : one / 1e6));
+  const y = values.map((one) => (typeof one === "number" ? one : null));
+  return { uid, x, y, name: LAST, legendgroup: LAST, mode: x.length > 1 ? "lines" : "markers", line: { width: 1.5, color: color("--idle") }, marker: { color: color("--idle") }, opacity: 0.6, hovertemplate: `<b>${says}</b><br>%{y}<br>%{x}<extra></extra>` };
 }
 
 /** A name as Plotly shows it, which takes some of HTML for markup. @param {string} text */
