@@ -67,6 +67,7 @@ export function graph(store, scheduler, address, choice) {
     laid = store.graph;
     set(region, "--graph-w", `${laid.width}px`);
     set(region, "--graph-h", `${laid.height}px`);
+    region.classList.toggle("is-unfolded", folds.open.size > 0);
     if (!folds.open.size) { // what is unfolded takes no room from other regions
       set(region, "--pane-h", `${laid.height}px`);
       set(one(".timeline"), "--lanes", laid.nodes.length);
