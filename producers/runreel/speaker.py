@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,10 +118,10 @@ class Speaker:
 
         Raises:
             TypeError: `done` or `total` is no number, `unit` or `message` no text.
-            ValueError: `done` or `total` is not finite.
+            ValueError: `done` or `total` is not finite, or below 0.
         """
-        far = _finite("done", done)
-        whole = None if total is None else _finite("total", total)
+        far = values.amount("done", done)
+        whole = None if total is None else values.amount("total", total)
         unit = None if unit is None else values.name("unit", unit)
         if message is not None and not isinstance(message, str):
             raise TypeError(f"message is {values.shown(message)}, a {type(message).__name__}: give text")
@@ -341,13 +340,6 @@ def check_size(field: str, data: Mapping[str, Any]) -> None:
     size = len(codec.encode_data(data))
     if size > LARGEST:
         raise ValueError(f"{field} has {size:,} bytes, an event takes {LARGEST:,}: keep it by output()")
-
-
-def _finite(field: str, value: Any) -> int | float:
-    found = values.number(field, value)
-    if not math.isfinite(found):
-        raise ValueError(f"{field} is {found}: give a finite number")
-    return found
 
 
 _with_series: dict[int, weakref.ref[Speaker]] = {}  # by `id()`; a WeakSet may not grow while somebody looks at it

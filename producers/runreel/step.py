@@ -96,7 +96,7 @@ def begin(
     path = inside(above.path, values.name("a step's name", name))
     data = events.StepStarted(
         parents=None if after is None else paths("after", after, above.path),
-        total=None if total is None else values.number("total", total),
+        total=None if total is None else values.amount("total", total),
         unit=None if unit is None else values.name("unit", unit),
         kind=None if kind is None else values.name("kind", kind),
     )

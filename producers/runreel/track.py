@@ -47,7 +47,7 @@ class Track(Generic[T]):
             )
         self._speaker, self._iterable, self._clock = speaker, iterable, clock
         self.done: int | float = 0
-        self.total: int | float | None = _length(iterable) if total is None else values.number("total", total)
+        self.total: int | float | None = _length(iterable) if total is None else values.amount("total", total)
         self.unit = unit
         self._message: str | None = None
         self._rates: deque[float] = deque(maxlen=RATES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -67,6 +68,21 @@ def number(field: str, value: Any) -> int | float:
     elif hasattr(type(value), "__float__"):
         return float(value)
     raise TypeError(f"{field} is {shown(value)}, a {type(value).__name__}: give a number")
+
+
+def amount(field: str, value: Any) -> int | float:
+    """How many of something there are: a finite number, 0 or more.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not finite, or below 0.
+    """
+    found = number(field, value)
+    if not math.isfinite(found):
+        raise ValueError(f"{field} is {found}: give a finite number")
+    if found < 0:
+        raise ValueError(f"{field} is {found}: give 0 or more")
+    return found
 
 
 def _far(value: int) -> float:
