@@ -152,9 +152,10 @@ def test_dragging_rewinds_and_the_back_button_takes_it_back(opened: Callable[...
     box, head = page.locator(".ruler").bounding_box(), page.locator(".playhead").bounding_box()
     assert box
     assert head
-    page.mouse.move(head["x"] + 7, head["y"] + 100)
+    hand = head["y"] + head["height"] * 0.8
+    page.mouse.move(head["x"] + 7, hand)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.4, head["y"] + 100, steps=8)
+    page.mouse.move(box["x"] + box["width"] * 0.4, hand, steps=8)
     assert "at=" not in page.url, "the address waits for the hand"
     page.mouse.up()
     expect(page.locator('.node[data-step="train"]')).to_have_attribute("data-state", "RUNNING")
