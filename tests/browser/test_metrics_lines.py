@@ -130,6 +130,13 @@ def test_axe_finds_nothing_serious_in_lines_with_their_names(opened: Callable[..
     assert serious(page, "together") == []
 
 
+def test_the_filter_finds_a_chart_by_a_step_that_has_a_line_in_it(opened: Callable[..., Page]) -> None:
+    page = opened("?group=1")
+    page.get_by_label("Filter the metrics").fill("fold-14")
+    expect(page.locator(".chart")).to_have_count(1)
+    expect(chart(page, "train/loss")).to_be_visible()
+
+
 def test_a_chart_of_one_step_names_it_too(opened: Callable[..., Page]) -> None:
     page = opened("?group=1&metric=rows")
     expect(chart(page, "rows").locator(".legend li")).to_have_text("extract5,021")

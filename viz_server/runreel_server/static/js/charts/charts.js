@@ -129,7 +129,7 @@ export function charts(store, scheduler, { address, choice, cursor }, enlarge) {
       }
     }
     const filter = options.now.filter.toLowerCase();
-    const like = [...panels.values()].filter((panel) => !filter || panel.label.toLowerCase().includes(filter));
+    const like = [...panels.values()].filter(({ series }) => !filter || series.some((one) => labelOf(one.path, one.name).toLowerCase().includes(filter)));
     const wanted = scoped(like, (panel) => panel.series.some(({ path }) => choice.covers(path)));
     const ordered = order(wanted), shown = new Set(ordered.slice(0, limit));
     for (const panel of panels.values()) if (!shown.has(panel)) leave(panel);
