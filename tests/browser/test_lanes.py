@@ -11,13 +11,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from crowds import FAILING, SECOND, crowd
+from runreel import events as ev
 from runreel.codec import iso
-from runs import RUN, START
+from runreel.events import Event
+from runs import RUN, START, Clock, Voice
 from serving import Server, listening
 
 pytestmark = pytest.mark.browser
 
 LIVE = RUN[:-1] + "9"
+LULL = RUN[:-1] + "8"
 UNTIL = 200.0
 """Seconds after its start, of which the run that goes on has told."""
 
@@ -27,10 +30,26 @@ INK = """track => Object.fromEntries(Array.from(track.querySelectorAll('.lane-sv
 }))"""
 
 
+def lull() -> list[Event]:
+    """A run of eight tasks side by side for ten seconds, and of two more, one after the other, in its last minute."""
+    voice = Voice("d" * 32, Clock(), run=LULL)
+    voice.open()
+    voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="lull"))
+    for group, seconds in ((range(8), 10), ((), 30), ((8,), 30), ((9,), 30)):
+        for number in group:
+            voice.start(f"task-{number}", f"{number:016x}")
+        voice.clock.pass_(seconds)
+        for number in group:
+            voice.finish(f"task-{number}", f"{number:016x}", "SUCCEEDED")
+    voice.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
+    voice.close()
+    return voice.events
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
     made = Server(tmp_path_factory.mktemp("lanes"), port=22_720)
-    made.archive(crowd())
+    made.archive([*crowd(), *lull()])
     began = time.time_ns() // 1_000 - int(UNTIL * SECOND)
     made.archive(crowd(LIVE, start=began, until=UNTIL))
     return made
@@ -146,6 +165,16 @@ def test_zoomed_the_strip_is_as_fine_as_the_screen(opened: Callable[..., Page]) 
     expect(shape).not_to_have_attribute("style", before or "")
     columns = int((shape.get_attribute("viewBox") or "").split()[2])
     assert 200 < columns < 2_000
+
+
+def test_zoomed_to_where_few_tasks_are_they_are_bars(opened: Callable[..., Page]) -> None:
+    page = opened(LULL)
+    lane = track(page, "task-*")
+    expect(lane.locator(".lane-svg")).to_be_attached()
+    for _ in range(6):
+        page.keyboard.press("+")
+    expect(lane.locator(".is-thin").first).to_be_attached()
+    assert lane.locator(".is-thin").count() <= 2
 
 
 def test_while_tasks_go_on_their_strip_reaches_to_the_edge(opened: Callable[..., Page]) -> None:

@@ -50,7 +50,7 @@ export function fill(track, node, store, { made, missing, part, width }) {
   /** @type {Element[]} */
   const parts = [];
   if (inner.length) {
-    const rows = seen.length <= FEW ? rowsOf(spans, ROWS) : null, grounds = own.length ? own : [{ state: "PENDING", s: first, e: last }];
+    const rows = seen.length > FEW ? null : rowsOf(spans, ROWS) ?? rowsOf(seen, ROWS), grounds = own.length ? own : [{ state: "PENDING", s: first, e: last }];
     parts.push(...grounds.map((one) => bar(one, "bar is-ground")));
     if (rows) {
       const h = Math.max(2, Math.floor(8 / rows.length)), pitch = (12 - h) / (rows.length - 1);
