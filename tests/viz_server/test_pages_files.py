@@ -50,6 +50,20 @@ def test_a_zip_shows_what_is_in_it() -> None:
     assert (len((many := shown(zipped(1_200)))["entries"]), many["total"]) == (files.MOST_ENTRIES, 1_200)
 
 
+def test_a_folder_in_a_zip_is_no_file() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.mkdir("part")
+        archive.writestr("part/0.txt", "x")
+    assert shown(buffer.getvalue()) == {"kind": "zip", "entries": [{"name": "part/0.txt", "size": 1}], "total": 1}
+
+
+def test_a_zip_of_a_version_to_come_says_so() -> None:
+    data = bytearray(zipped(1))
+    data[data.find(b"PK\x01\x02") + 6] = 99
+    assert "zip file version" in shown(bytes(data))["reason"]
+
+
 def test_a_zip_that_is_none_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no readable zip" in shown(zipped(3)[:100])["reason"]
     monkeypatch.setattr(files, "_DIRECTORY", 1_000)
@@ -62,3 +76,19 @@ def test_json_of_one_line_is_shown_over_several_and_colours_are_left_out() -> No
     assert shown(b'{"a":\n1}', name="x.json", media_type="application/json")["text"] == '{"a":\n1}'
     assert shown(b"{not json", media_type="application/json")["text"] == "{not json"
     assert shown(b"\x1b[31;1mred\x1b[0m", name="a.log", media_type="text/plain")["text"] == "red"
+
+
+@pytest.mark.parametrize(("deep", "times"), [(900, 200), (1_100, 1), (200_000, 1)])
+def test_json_that_would_grow_without_bound_is_shown_as_it_is(deep: int, times: int) -> None:
+    data = f"[{','.join(['[' * deep + ']' * deep] * times)}]"
+    assert shown(data.encode(), media_type="application/json")["text"] == data
+
+
+def test_a_text_of_json_that_does_not_end_is_gone_through_once() -> None:
+    data = '["' + '\\"' * 300_000
+    assert shown(data.encode(), media_type="application/json")["text"] == data
+
+
+def test_brackets_in_the_texts_of_json_are_none() -> None:
+    found = shown(b'["' + b'\\"[' * 9_000 + b'",1]', media_type="application/json")
+    assert found["text"].count("\n") == 3

@@ -17,6 +17,9 @@ MOST_ENTRIES: Final = 1_000
 _HEAD: Final = 4_096  # bytes by which a text is known
 _DIRECTORY: Final = 16 << 20  # bytes that a zip's list of names may have, for it is read at once
 _ZIP: Final = b"PK\x03\x04"
+_INDENT: Final = 2
+_WIDEST: Final = 4 << 20  # bytes that JSON may have over several lines: indents of what lies deep grow with its square
+_JSON: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{},]')
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
 
 
@@ -45,8 +48,8 @@ def look(source: IO[bytes]) -> Json:
     if head.startswith(_ZIP):
         try:
             with zipfile.ZipFile(cast("IO[bytes]", _Bounded(source))) as archive:
-                entries = archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+                entries = [one for one in archive.infolist() if not one.is_dir()]
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
             return {"kind": "none", "reason": f"it is no readable zip: {str(error)[:200]}"}
         shown = [{"name": one.filename, "size": one.file_size} for one in entries[:MOST_ENTRIES]]
         return {"kind": "zip", "entries": shown, "total": len(entries)}
@@ -65,7 +68,22 @@ def _is_text(head: bytes) -> bool:
 
 def readable(data: bytes, json: bool) -> str:
     """Text as a page shows it: without a terminal's colours, JSON of one line over several."""
-    if json and b"\n" not in data.strip():
-        with suppress(msgspec.DecodeError):  # else it is shown as it is
-            data = msgspec.json.format(data, indent=2)
+    if json and b"\n" not in data.strip() and _width(data) <= _WIDEST:
+        with suppress(msgspec.DecodeError, RecursionError):  # else it is shown as it is
+            data = msgspec.json.format(data, indent=_INDENT)
     return _COLOURS.sub("", data.decode(errors="replace"))
+
+
+def _width(data: bytes) -> int:
+    """The bytes that JSON of one line has over several, at the most."""
+    width, indent = len(data), 0
+    for found in _JSON.finditer(data):
+        sign = found[0]
+        if sign in b"[{":
+            indent += _INDENT
+        elif sign in b"]}":
+            indent -= _INDENT
+        elif sign != b",":
+            continue
+        width += 1 + indent
+    return width
