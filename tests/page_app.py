@@ -88,6 +88,7 @@ class FlightsSource:
 
     def __init__(self, t: float = flights.NOW) -> None:
         self.t = t
+        self.later = 0.0  # seconds that have passed since, for who reads
         self.present = flights.state(t)
         self.runs: list[Json] | None = None
         self.parquet = table()
@@ -248,11 +249,15 @@ class PageApp:
         self.source = source
         self.stream = PageStream(
             lambda name: {"runs": {}} if name == "runs" else source.state(name.partition(":")[2]),
-            lambda: iso(flights.moment(source.t)),
+            lambda: iso(self.now()),
         )
         self.flask = Flask("page_app", static_folder=None)
-        register(self.flask, source, lambda: flights.moment(source.t))
+        register(self.flask, source, self.now)
         self._routes(self.flask)
+
+    def now(self) -> int:
+        """The present, in microseconds since 1970."""
+        return flights.moment(self.source.t + self.source.later)
 
     def send(self, event: str, data: Json) -> None:
         """One frame to all pages that are open."""

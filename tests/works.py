@@ -67,3 +67,20 @@ def tasks(going: int, done: int, wrong: int = 0) -> Json:
     for number in range(going):
         steps[f"extract/going-{number}"] = step("RUNNING", **began, progress={"done": 9, "total": 9})
     return {"extract": step("RUNNING", **began), **steps}
+
+
+def failed_deep() -> Json:
+    """A run of which a step within another failed, by an error of a package."""
+    error = {"type": "pandas.errors.MergeError", "message": "keys are not unique"}
+    step = {"state": "FAILED", "parents": [], "attempts": [], "finished": flights.at(10), "error": error}
+    return {"state": "FAILED", "steps": {"work/job-2": step}}
+
+
+def broken_artifacts() -> Json:
+    """A run that succeeded, of whose artifacts one failed and one is not whole."""
+    made = {
+        "b": {"id": "b", "name": "late", "state": "incomplete", "created": flights.at(30), "reason": None},
+        "a": {"id": "a", "name": "report.html", "state": "failed", "created": flights.at(20), "reason": "no file"},
+        "c": {"id": "c", "name": "there", "state": "stored", "created": flights.at(1)},
+    }
+    return {"state": "SUCCEEDED", "steps": {}, "artifacts": made}

@@ -251,6 +251,19 @@ def test_what_is_printed_is_the_list_alone_in_dark_ink(
     expect(page.locator("body")).to_have_css("color", "rgb(26, 28, 31)")
 
 
+def test_of_a_column_that_is_offered_the_whole_name_is_seen(
+    site: tuple[str, PageApp], page: Page, source: FlightsSource
+) -> None:
+    names = [f"weather-of-all-airports:filled with the {name} before" for name in ("value", "hour", "day")]
+    source.runs = [{**source.listed()[0], "metrics": dict.fromkeys(names, 1.0)}]
+    page.goto(f"{site[0]}/runs")
+    page.get_by_text("Columns", exact=True).first.click()
+    for name in names:
+        label = page.locator(f'label[title="metric:{name}"]')
+        expect(label).to_be_visible()
+        assert label.evaluate("one => one.scrollWidth <= one.clientWidth"), name
+
+
 def test_nothing_scrolls_sideways_on_a_narrow_screen(site: tuple[str, PageApp], new_page: Callable[..., Page]) -> None:
     page = new_page(viewport={"width": 390, "height": 844})
     for address in (

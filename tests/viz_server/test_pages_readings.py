@@ -13,7 +13,7 @@ import pytest
 import flights
 import works
 from runreel_server.graph import Fold, Step, layout
-from runreel_server.pages import run_page
+from runreel_server.pages import run_page, text
 from runreel_server.pages.nodes import (
     Tasks,
     by_start,
@@ -36,15 +36,15 @@ def graph_of(state: Json, fold: Fold = "all") -> Json:
     return layout(steps, fold)
 
 
-def said(state: Json, now: int, past: bool, graph: Json) -> Json:
+def said(state: Json, now: int, past: bool, today: int, graph: Json) -> Json:
     steps = step_readings(state, now)
     nodes = node_readings(graph, state, now)
-    head, known = head_reading(state, steps, now, past), Tasks(state["steps"])
+    head, known = head_reading(state, steps, now, past, today), Tasks(state["steps"])
     pieces = [{**one, "label": f"{n}", "weight": n % 7 + 1} for n, one in enumerate(head["way"] * 300)]
     return {
         "steps": steps,
         "nodes": nodes,
-        "head": {**head, "about": run_page.about(state)},
+        "head": {**head, "about": run_page.about(state, lambda time: text.moment(time, today))},
         "lanes": [node["id"] for node in by_start(graph, state)],
         "says": [lane_says(standing(node, known)[0], nodes[node["id"]]) for node in graph["nodes"]],
         "columns": columns(pieces),
@@ -155,6 +155,7 @@ def test_the_browser_says_the_same_as_the_server() -> None:
         for t in (0, 3, 60, 230, 449, 627, 819, 1100, 1185)
     ]
     cases += [{"state": {"steps": {}, **state}, "now": NOW, "past": False} for state in odd_states()]
+    cases += [{"state": one, "now": NOW, "past": False} for one in (works.failed_deep(), works.broken_artifacts())]
     cases.append({"state": {**flights.state(), **groups()}, "now": NOW, "past": False})
     done = [works.failed(), works.run(works.tasks(8, 3, 1), eta=flights.at(2000))]
     done += [works.run({"a": works.step("RUNNING", eta=flights.at(900)), "b": works.step("PENDING")})]
@@ -165,13 +166,15 @@ def test_the_browser_says_the_same_as_the_server() -> None:
     unfolded = {**flights.state(), **groups()}
     opened = {"state": unfolded, "now": NOW, "past": False, "graph": graph_of(unfolded, "none")}
     given = [opened, *({**case, "graph": present if case["past"] else graph_of(case["state"])} for case in cases)]
+    for number, case in enumerate(given):  # looked at on the same day, the next, and a year later
+        case["today"] = case["now"] + (0, 86_400_000_000, 366 * 86_400_000_000)[number % 3]
     script = Path(__file__).parent / "js" / "say_readings.mjs"
     answer = subprocess.run(
         ["node", str(script)], input=json.dumps(given), capture_output=True, text=True, check=True, env={"TZ": _zone()}
     )
     browser = json.loads(answer.stdout)
     for case, theirs in zip(given, browser, strict=True):
-        ours = said(case["state"], case["now"], case["past"], case["graph"])
+        ours = said(**case)
         for part, ours_part in ours.items():
             assert _plain(theirs[part]) == _plain(ours_part), f"{part} of {case['state'].get('state')} at {case['now']}"
 
@@ -225,6 +228,7 @@ def test_the_head_of_a_run_that_runs() -> None:
         "state": "FAILED",
         "text": "2 failed",
         "note": "1 stalled, silent 17 s",
+        "whole": "train/064: ValueError; 1 stalled, silent 17 s",
         "step": "train/064",
     }
     whole = "48,211 of 48,211 events, 1 session"
@@ -302,16 +306,6 @@ def test_what_is_missing_is_said_with_its_numbers_and_whence() -> None:
     assert told == {"state": "STALLED", "text": "3 missing", "note": note, "whole": whole}
 
 
-def test_a_failure_counts_where_it_began_not_in_the_steps_above() -> None:
-    steps = {
-        "train": {"state": "FAILED", "finished": flights.at(20)},
-        "train/1": {"state": "FAILED", "finished": flights.at(10)},
-    }
-    state = {"state": "FAILED", "steps": steps}
-    told = wrong(state, step_readings(state, NOW), NOW)
-    assert (told["text"], told["step"]) == ("1 failed", "train/1")
-
-
 def test_a_retry_that_went_well_is_told_and_is_nothing_wrong() -> None:
     state = odd_states()[5]
     assert wrong(state, step_readings(state, NOW), NOW) == {
@@ -344,7 +338,7 @@ def test_tasks_make_one_step(states: list[str], together_they_are: str) -> None:
 
 def test_the_playhead_of_a_run_that_has_ended_stands_at_the_end_however_short_it_was() -> None:
     """A run of a millisecond has no future."""
-    shown = run_page.transport(1_000_000, 1_001_000, None, True)
+    shown = run_page.transport(1_000_000, 1_001_000, None, True, 1_001_000)
     assert shown["t"] == shown["seconds"]
 
 

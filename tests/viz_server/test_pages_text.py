@@ -27,6 +27,14 @@ def test_a_day_is_a_time_only_where_it_is_today() -> None:
     assert text.day(None, now) == "–"
 
 
+def test_a_moment_has_its_day_where_that_is_not_today() -> None:
+    now = text.micros("2026-11-22T12:00:00Z") or 0
+    assert text.moment(now - 3_600_000_000, now) == text.clock(now - 3_600_000_000)
+    assert text.moment(text.micros("2026-11-20T12:00:07Z"), now) == f"20 Nov, {text.clock(now)[:-2]}07"
+    assert text.moment(text.micros("2025-03-01T12:00:00Z"), now).startswith("1 Mar 2025, ")
+    assert (text.moment(None, now), text.utc(now), text.utc(None)) == ("–", "2026-11-22 12:00:00 UTC", "")
+
+
 def test_a_table_cell_stands_as_it_is() -> None:
     assert [text.cell(one) for one in (-3.0, 2.5, 1545, True, "a-b", float("nan"))] == [
         "−3",

@@ -19,6 +19,14 @@ test("a moment of today is a clock, another a day, of another year with it", () 
   assert.equal(format.day(null, now), "–");
 });
 
+test("a moment has its day where that is not today, and is said in UTC too", () => {
+  const now = format.micros("2026-11-22T12:00:00Z");
+  assert.equal(format.moment(now, now), "12:00:00");
+  assert.equal(format.moment(format.micros("2026-11-20T09:05:07Z"), now), "20 Nov, 09:05:07");
+  assert.equal(format.moment(format.micros("2025-03-01T09:05:07Z"), now), "1 Mar 2025, 09:05:07");
+  assert.deepEqual([format.moment(null, now), format.utc(now), format.utc(null)], ["–", "2026-11-22 12:00:00 UTC", ""]);
+});
+
 test("a clock has as many digits of the second as asked for", () => {
   const time = format.micros("2026-11-22T09:14:32.1234Z");
   assert.equal(format.clock(time), "09:14:32");

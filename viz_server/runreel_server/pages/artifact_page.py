@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runreel import ids
-from runreel_server.pages import text
+from runreel_server.pages import list_page, text
 from runreel_server.pages.run_page import artifact as listed
 from runreel_server.pages.run_page import fault as why_not
 
@@ -37,12 +37,12 @@ def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) 
             "size": text.size(size) if size is not None else "",
             "step": text.step_name(step),
             "href_step": f"{address}step={quote(step)}" if text.fits(step) else None,
-            "clock": text.clock(created),
+            "made": list_page.moment(created, now, whole=True),
             "moment": f"/runs/{run}?at={text.iso(created)}" if run and created is not None else None,
             "now": f"/artifacts/{given['id']}",
             "incomplete": fault(given),
         },
-        "at": None if at is None else text.clock(at),
+        "at": None if at is None else list_page.moment(at, now, whole=True),
         "facts": facts(given),
         "metadata": [(text.name(key), text.param(one)) for key, one in (given.get("metadata") or {}).items()][:200],
         **folded([lineage(one, given["id"], run, at) for one in [*(given.get("lineage") or ()), *elsewhere(given)]]),
@@ -51,7 +51,7 @@ def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) 
             {
                 "href": f"/artifacts/{one['id']}",
                 "version": f"v{one.get('version')}",
-                "created": text.day(text.micros(one.get("created")), now),
+                "created": list_page.moment(one.get("created"), now),
                 "size": text.size(one["size"]) if one.get("size") is not None else text.NOTHING,
                 "current": one["id"] == given["id"],
             }
@@ -61,7 +61,7 @@ def artifact_context(given: Json, shown: Json, now: int, at: int | None = None) 
             {
                 "href": f"/artifacts/{one['id']}",
                 "run": ids.short(one["run"]),
-                "created": text.day(text.micros(one.get("created")), now),
+                "created": list_page.moment(one.get("created"), now),
                 "size": text.size_of(one) if one.get("state") == "stored" else text.name(one.get("state")),
             }
             for one in given.get("earlier") or ()

@@ -17,7 +17,7 @@ from runreel_server.pages.joined import joined
 STATIC = Path(__file__).parent.parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
 SCRIPTS = (
-    *("run.js", "home.js", "artifact.js", "head/events.js", "stream/worker.js"),
+    *("run.js", "home.js", "artifact.js", "head/events.js", "head/params.js", "find/run.js", "stream/worker.js"),
     *("charts/before.js", "charts/detail.js", "charts/figure.js", "charts/names.js", "charts/together.js"),
 )
 """What pages load, at once or when asked for, and the worker of all tabs: each is sent joined with all it imports."""

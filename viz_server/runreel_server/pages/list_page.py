@@ -189,26 +189,22 @@ def common(summary: Json) -> Json:
     }
 
 
-def moment(time: Any, now: int | None) -> Json:
+def moment(time: Any, now: int | None, *, whole: bool = False) -> Json:
     """A moment in words, and what the browser says it again with in the reader's zone: `text`, `iso`, `utc`, `form`.
 
     Args:
         time: the moment, as `text.micros` takes it.
         now: the present in microseconds, which decides whether the day is said; None: only the clock.
+        whole: with the second.
     """
     micros = text.micros(time)
     if micros is None:
         return {"text": text.NOTHING, "iso": ""}
-    iso, clock = text.iso(micros), text.clock(micros)
-    said = clock if now is None else text.day(micros, now)
-    if ":" not in said:
-        said = f"{said}, {clock[:5]}"
-    return {
-        "text": said,
-        "iso": iso,
-        "utc": f"{iso[:10]} {iso[11:19]} UTC",
-        "form": "clock" if now is None else "day",
-    }
+    said = text.clock(micros) if now is None else text.moment(micros, now)
+    if now is not None and not whole:
+        said = said[: -len(":22")]
+    form = "clock" if now is None else "moment" if whole else "day"
+    return {"text": said, "iso": text.iso(micros), "utc": text.utc(micros), "form": form}
 
 
 def bars(recent: Sequence[Json], pitch: int, width: int, height: int) -> list[tuple[str, str]]:

@@ -129,7 +129,9 @@ def step_readings(state: Json, now: int) -> dict[str, Json]:
     return {path: step_reading(step, now, [steps[one] for one in below.get(path, [])]) for path, step in steps.items()}
 
 
-def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = False) -> Json:
+def head_reading(
+    state: Json, readings: dict[str, Json], now: int, past: bool = False, today: int | None = None
+) -> Json:
     """The read-outs of a run: what it is, done, elapsed, left, wrong and record, each as text; a tab's title and icon.
 
     Args:
@@ -137,6 +139,7 @@ def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = 
         readings: `step_readings` of it.
         now: that moment, in microseconds.
         past: whether that moment is not the present.
+        today: the present; without it `now`.
     """
     steps = state.get("steps") or {}
     run_state = state.get("state") or "PENDING"
@@ -172,13 +175,13 @@ def head_reading(state: Json, readings: dict[str, Json], now: int, past: bool = 
         "elapsed": text.span(elapsed),
         "median": f"median {text.span(state['median'])}" if state.get("median") else "",
         "left": text.NOTHING if left is None else text.guess(left),
-        **ends(state, left, top, now),
+        **ends(state, left, top, now, now if today is None else today),
         "wrong": trouble,
         "record": record(state, past),
     }
 
 
-def ends(state: Json, left: float | None, top: list[str], now: int) -> Json:
+def ends(state: Json, left: float | None, top: list[str], now: int, today: int) -> Json:
     """When the run ends or ended, in words: `ends`; where nothing tells, what is known, and in full `why` no more is.
 
     Args:
@@ -186,12 +189,17 @@ def ends(state: Json, left: float | None, top: list[str], now: int) -> Json:
         left: seconds to its expected end, or None.
         top: the outermost steps.
         now: in microseconds.
+        today: the present, whose day need not be said.
     """
     steps = state.get("steps") or {}
     if state.get("finished") or left is not None or state.get("state") != "RUNNING":
         ended, eta = text.micros(state.get("finished")), text.micros(state.get("eta"))
-        said = f"ended {text.clock(ended)}" if ended else "" if left is None else f"ends about {text.clock(eta)}"
-        return {"ends": said, "why": said}
+        end = ended or (None if left is None else eta)
+        if end is None:
+            return {"ends": "", "why": ""}
+        word, at = "ended" if ended else "ends about", text.moment(end, today if ended else now)
+        short = f"{word.partition(' ')[0]} {at[: -len(':22')]}" if "," in at else f"{word} {at}"  # a day takes room
+        return {"ends": short, "why": f"{word} {at} ({text.utc(end)})"}
     going = {path: seconds_left(steps[path].get("eta"), now) for path in top if steps[path].get("state") == "RUNNING"}
     told = {path: end for path, end in going.items() if end is not None}
     last = max(told, key=lambda path: told[path], default=None)
@@ -211,7 +219,8 @@ def ends(state: Json, left: float | None, top: list[str], now: int) -> Json:
 
 
 def wrong(state: Json, readings: dict[str, Json], now: int) -> Json:
-    """What failed or is silent: `state`, `text`, `note`, and the `step` where it began."""
+    """What failed or is silent: `state`, `text`, `note`, the `step` where it began or the `artifact` that is not there;
+    `whole` says in full what the note has no room for."""
     steps = state.get("steps") or {}
     found = {
         kind: _deepest([path for path, one in readings.items() if one["state"] == kind])
@@ -227,8 +236,13 @@ def wrong(state: Json, readings: dict[str, Json], now: int) -> Json:
     if failed:
         first = min(failed, key=lambda path: text.micros(steps[path].get("finished")) or now)
         error = (steps[first].get("error") or {}).get("type") or ""
-        note = said if stalled else f"{text.step_name(first)}: {text.name(error)}" if error else text.step_name(first)
-        return {"state": "FAILED", "text": f"{text.count(len(failed))} failed", "note": note, "step": first}
+        short = [first.rpartition("/")[2], error.rpartition(".")[2]]  # the rest has no room
+        note, whole = (
+            f"{text.step_name(path)}: {text.name(kind)}" if kind else text.step_name(path)
+            for path, kind in (short, (first, error))
+        )
+        told = {"note": said, "whole": f"{whole}; {said}"} if stalled else {"note": note, "whole": whole}
+        return {"state": "FAILED", "text": f"{text.count(len(failed))} failed", "step": first, **told}
     if state.get("state") == "FAILED":
         error = state.get("error") or {}
         return {"state": "FAILED", "text": "the run", "note": text.name(error.get("type") or ""), "step": None}
@@ -239,6 +253,13 @@ def wrong(state: Json, readings: dict[str, Json], now: int) -> Json:
         since = _since_any(state, now)
         note = f"silent {_silence(since)}" if since is not None else ""
         return {"state": "STALLED", "text": "the run", "note": note, "step": None}
+    broken = [one for one in (state.get("artifacts") or {}).values() if one.get("state") in {"failed", "incomplete"}]
+    if broken:
+        first = min(broken, key=lambda one: str(one.get("created") or ""))
+        note = f"{first['state']}: {text.name(first.get('name') or first['id'])}"
+        whole = f"{note}, {text.param(first['reason'])}" if first.get("reason") else note
+        said = text.plural(len(broken), "artifact")
+        return {"state": "FAILED", "text": said, "note": note, "whole": whole, "step": None, "artifact": first["id"]}
     return {"state": "", "text": "nothing", "note": retried, "step": None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -55,21 +56,23 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
     moment = at if at is not None else now
     ended = present.get("state") in ENDED
     readings = step_readings(shown, moment)
-    head = head_reading(shown, readings, moment, past=at is not None)
+    head = head_reading(shown, readings, moment, past=at is not None, today=now)
     live = head if at is None else head_reading(present, step_readings(present, now), now)
     of_nodes = node_readings(graph, shown, moment)
     laid = {one["id"]: one for one in graph.get("nodes") or ()}
     start = text.micros(present.get("started")) or moment
     end = (text.micros(present.get("finished")) if ended else None) or max(now, start)
     run = present.get("id") or ""
-    known, then = (Tasks(state.get("steps") or {}) for state in (present, shown))
+    then = f"?at={text.iso(at)}" if at is not None else ""
+    known, tasks = (Tasks(state.get("steps") or {}) for state in (present, shown))
     return {
         "run": {
             "id": run,
             "short": ids.short(run),
             "href": f"/runs/{run}",
             "pipeline": present.get("pipeline") or "",
-            "about": about(shown),
+            "about": about(shown, lambda time: text.moment(time, now)),
+            "about_utc": about(shown, text.utc),
             "ended": ended,
         },
         "at": at,
@@ -83,6 +86,7 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
             (present.get("pipeline") or ids.short(run), None),
         ],
         "head": head,
+        "leads": f"/artifacts/{broken}{then}" if (broken := head["wrong"].get("artifact")) else "",
         "title": f"{live['tab']} · {text.name(present.get('pipeline') or 'run')}",
         "tab_icon": f"icon/{live['icon']}.svg",
         "facts": facts(shown),
@@ -93,20 +97,20 @@ def run_context(present: Json, shown: Json, graph: Json, at: int | None, now: in
             "edges": [edge(one, of_nodes) for one in graph.get("edges") or ()],
         },
         "nodes": [node(one, of_nodes[name]) for name, one in laid.items()],
-        "lanes": [lane(one, known, then, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
+        "lanes": [lane(one, known, tasks, of_nodes, start, end) for one in by_start(graph, present)[:LANES]],
         "charts": charts(shown),
         "series": sum(map(len, (shown.get("series") or {}).values())),
         "artifacts": artifacts(shown, at),
-        "span": transport(start, end, at, ended),
+        "span": transport(start, end, at, ended, now),
     }
 
 
-def about(state: Json) -> str:
-    """ "started 09:04:05 by etl on etl-02, commit 4f1c2ad": what is known of it."""
+def about(state: Json, when: Callable[[int | None], str]) -> str:
+    """ "started 09:04:05 by etl on etl-02, commit 4f1c2ad": what is known of it; `when` says the time."""
     environment = state.get("environment") or {}
     owner = state.get("owner") or environment.get("user")
     parts = [
-        f"started {text.clock(text.micros(state['started']))}" if state.get("started") else "not started",
+        f"started {when(text.micros(state['started']))}" if state.get("started") else "not started",
         f"by {text.name(owner)}" if owner else "",
         f"on {text.name(environment['host'])}" if environment.get("host") else "",
     ]
@@ -273,20 +277,30 @@ def fault(given: Json, *, over: bool) -> str:
     return ("missing: its bytes have not come" if over else COMING) if state == "pending" else ""
 
 
-def transport(start: int, end: int, at: int | None, ended: bool) -> Json:
+def transport(start: int, end: int, at: int | None, ended: bool, today: int) -> Json:
     """The player's read-outs."""
-    moment = end if at is None else min(max(at, start), end)
+    moment = end if at is None else min(at, end)
     clock = text.clock(moment)
     seconds = max(SHORTEST, _since(end, start))
     return {
         "seconds": seconds,
-        "t": seconds if ended and moment >= end else _since(moment, start),
+        "t": seconds if ended and moment >= end else max(0.0, _since(moment, start)),
         "clock": clock,
-        "offset": text.span((moment - start) / text.MICRO),
-        "ago": text.span((end - moment) / text.MICRO),
+        "moment": text.moment(moment, today),
+        "utc": text.utc(moment),
+        "offset": text.span(max(0, moment - start) / text.MICRO),
+        "ago": ago(moment, start, end, ended),
         "mode": ("Back to the end" if ended else "Back to live") if at is not None else ("Ended" if ended else "Live"),
         "flag": clock if at is not None or ended else "LIVE",
     }
+
+
+def ago(moment: int, start: int, end: int, ended: bool) -> str:
+    """Where a moment lies in the time of its run, in words."""
+    if moment < start:
+        return "before its start"
+    edge = "the end" if ended else "now"
+    return edge if moment >= end else f"{text.span((end - moment) / text.MICRO)} before {edge}"
 
 
 def _since(time: int, start: int) -> float:

@@ -63,6 +63,18 @@ def day(time: int | None, now: int) -> str:
     return f"{moment.day} {moment:%b}" + ("" if moment.year == today.year else f" {moment.year}")
 
 
+def moment(time: int | None, now: int) -> str:
+    """A moment as HH:MM:SS on the day of `now`, else with its day: "20 Nov, 13:58:22"."""
+    said = day(time, now)
+    return clock(time) if time is None or ":" in said else f"{said}, {clock(time)}"
+
+
+def utc(time: int | None) -> str:
+    """A moment as UTC, to the second, for who points at it: "2026-11-20 12:58:22 UTC"."""
+    said = "" if time is None else iso(time)
+    return said and f"{said[:10]} {said[11:19]} UTC"
+
+
 def count(number: float | None) -> str:
     """A whole number with its thousands parted."""
     return NOTHING if number is None else f"{round(number):,}"

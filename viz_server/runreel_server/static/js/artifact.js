@@ -3,6 +3,7 @@ import { CONFIG, layout, plotly } from "./charts/plot.js";
 import { make, one, say } from "./core/dom.js";
 import { printing } from "./core/print.js";
 import { count, name } from "./core/format.js";
+import { zoned } from "./core/times.js";
 
 const PAGE = 100;
 
@@ -74,6 +75,7 @@ function picture() {
   image.addEventListener("error", broken);
 }
 
+zoned(document, Date.now() * 1000);
 table();
 picture();
 void figure();

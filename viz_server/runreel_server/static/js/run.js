@@ -7,17 +7,18 @@ import { Address } from "./core/address.js";
 import { Choice } from "./core/choice.js";
 import { Cursor } from "./core/cursor.js";
 import { one } from "./core/dom.js";
+import { utc } from "./core/format.js";
 import { menus } from "./core/menus.js";
-import { printing, stamped } from "./core/print.js";
+import { printing } from "./core/print.js";
 import { choosing, graph } from "./graph/graph.js";
-import { raw } from "./head/raw.js";
-import { findInRun } from "./find/run.js";
+import { field } from "./find/field.js";
+import { facts } from "./head/facts.js";
 import { head } from "./head/head.js";
 import { keys } from "./player/keys.js";
 import { lanes } from "./player/lanes.js";
 import { log } from "./log/log.js";
 import { notice } from "./head/notice.js";
-import { params } from "./head/params.js";
+import { sheets } from "./head/sheets.js";
 import { tab } from "./head/tab.js";
 import { Marks } from "./player/marks.js";
 import { Play } from "./player/play.js";
@@ -50,13 +51,13 @@ strip(store, scheduler, part);
 lanes(store, scheduler, marks, part);
 const metrics = charts(store, scheduler, { address, choice, cursor }, (panel, options) => void enlarge(store, panel, options));
 const pictures = artifacts(store, scheduler, choice, address);
-params(store, scheduler, choice);
-raw(store);
+facts(store, scheduler);
+sheets(store, choice);
 const lines = log(store, scheduler, choice, address);
 play.regions.push(lines.shown);
 const acts = actions(store, rewind, play, marks, view);
 const told = acts.told;
-const region = tabs(), find = findInRun(store, {
+const region = tabs(), find = field(store, {
   step: (path) => {
     if (path !== choice.id) choice.choose(path);
     region(0);
@@ -90,7 +91,7 @@ notice(store, link);
 setTimeout(store.begin, PATIENCE);
 // Who comes to a run that has ended comes to look back; of one that goes on, a hand near the player says so.
 void store.begun.then(() => setTimeout(() => store.ended && !document.hidden && void rewind.prepare(), REST));
-printing(() => `Run ${store.run}, ${store.view.state} at ${stamped(store.moment)}. `, () => scheduler.all(), () => Promise.all([metrics.ready(), pictures.ready()]));
+printing(() => `Run ${store.run}, ${store.view.state} at ${utc(store.moment)}. `, () => scheduler.all(), () => Promise.all([metrics.ready(), pictures.ready()]));
 
 // Time itself moves the page: elapsed, left, silence, the axis' end.
 setInterval(() => {

@@ -61,6 +61,15 @@ export function day(time, now) {
   return `${date.getDate()} ${MONTHS[date.getMonth()]}${year}`;
 }
 
+/** A moment as HH:MM:SS on the day of `now`, else with its day: "20 Nov, 13:58:22". @param {number | null} time @param {number} now */
+export function moment(time, now) {
+  const said = day(time, now);
+  return time === null || said.includes(":") ? clock(time) : `${said}, ${clock(time)}`;
+}
+
+/** A moment as UTC, to the second. @param {number | null} time */
+export const utc = (time) => (time === null ? "" : `${iso(time).slice(0, 19).replace("T", " ")} UTC`);
+
 /** A duration in seconds as m:ss, h:mm:ss or "3 d 4 h"; below one second as "0.4 s" or "12 ms". @param {number | null | undefined} seconds */
 export function span(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NOTHING;

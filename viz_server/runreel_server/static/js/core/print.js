@@ -1,11 +1,8 @@
 // A page on paper: stamped, in the light theme, and all of it is drawn, also what was never in view.
 import { tell } from "./dom.js";
-import { iso } from "./format.js";
+import { utc } from "./format.js";
 
 const PATIENCE = 5000; // milliseconds that the print key waits for what is not loaded yet
-
-/** A moment in microseconds as UTC, to the second. @param {number} time */
-export const stamped = (time) => `${iso(time).slice(0, 19).replace("T", " ")} UTC`;
 
 /**
  * @param {() => string} [says] what the page shows, and of when
@@ -22,7 +19,7 @@ export function printing(says = () => "", draw = () => {}, ready = async () => {
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     root.dataset.theme = "light";
-    tell("stamp", `${says()}Printed ${stamped(Date.now() * 1000)} from ${location.href}`);
+    tell("stamp", `${says()}Printed ${utc(Date.now() * 1000)} from ${location.href}`);
     turn();
   });
   addEventListener("afterprint", () => {

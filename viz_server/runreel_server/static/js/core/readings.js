@@ -5,7 +5,7 @@ import * as text from "./format.js";
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").Step} Step */
 /** @typedef {import("./types.js").Reading} Reading */
-/** @typedef {{state: string, text: string, note: string, step?: string | null}} Told */
+/** @typedef {{state: string, text: string, note: string, whole?: string, step?: string | null, artifact?: string}} Told */
 
 /** @type {Record<string, string>} */
 export const WORDS = {
@@ -118,8 +118,9 @@ export function stepReading(step, now, tasks = []) {
  * @param {State} state
  * @param {number} now
  * @param {boolean} past whether `now` is not the present
+ * @param {number} today the present
  */
-export function headReading(state, now, past = false) {
+export function headReading(state, now, past = false, today = now) {
   const steps = state.steps ?? {}, run = state.state || "PENDING", ended = ENDED.has(run);
   const top = outermost(steps);
   const work = wanted(steps, top);
@@ -144,7 +145,7 @@ export function headReading(state, now, past = false) {
     elapsed: text.span(elapsed),
     median: state.median ? `median ${text.span(state.median)}` : "",
     left: left === null ? text.NOTHING : text.guess(left),
-    ...ends(state, left, top, now),
+    ...ends(state, left, top, now, today),
     wrong: trouble,
     record: record(state, past),
   };
@@ -156,12 +157,16 @@ export function headReading(state, now, past = false) {
  * @param {number | null} left
  * @param {string[]} top
  * @param {number} now
+ * @param {number} today
  */
-function ends(state, left, top, now) {
+function ends(state, left, top, now, today) {
   const steps = state.steps ?? {};
   if (state.finished || left !== null || state.state !== "RUNNING") {
-    const said = state.finished ? `ended ${text.clock(text.micros(state.finished))}` : left === null ? "" : `ends about ${text.clock(text.micros(state.eta))}`;
-    return { ends: said, why: said };
+    const end = text.micros(state.finished) ?? (left === null ? null : text.micros(state.eta));
+    if (end === null) return { ends: "", why: "" };
+    const word = state.finished ? "ended" : "ends about", at = text.moment(end, state.finished ? today : now);
+    const short = at.includes(",") ? `${word.split(" ")[0]} ${at.slice(0, -3)}` : `${word} ${at}`; // a day takes room
+    return { ends: short, why: `${word} ${at} (${text.utc(end)})` };
   }
   /** @type {Map<string, number>} */
   const told = new Map();
@@ -206,8 +211,10 @@ export function wrong(state, now) {
     const end = (path) => text.micros(steps[path].finished) || now;
     const first = failed.reduce((best, path) => (end(path) < end(best) ? path : best));
     const error = steps[first].error?.type ?? "";
-    const note = stalled.length ? said : text.stepName(first) + (error ? `: ${text.name(error)}` : "");
-    return { state: "FAILED", text: `${text.count(failed.length)} failed`, note, step: first };
+    /** @param {string} path @param {string} kind */
+    const name = (path, kind) => text.stepName(path) + (kind && `: ${text.name(kind)}`);
+    const note = name(first.replace(/.*\//, ""), error.replace(/.*\./, "")), whole = name(first, error); // the rest has no room
+    return { state: "FAILED", text: `${text.count(failed.length)} failed`, step: first, ...(stalled.length ? { note: said, whole: `${whole}; ${said}` } : { note, whole }) };
   }
   if (state.state === "FAILED") return { state: "FAILED", text: "the run", note: text.name(state.error?.type ?? ""), step: null };
   if (stalled.length) {
@@ -217,16 +224,22 @@ export function wrong(state, now) {
     const signs = Object.values(state.sessions ?? {}).flatMap((one) => (one.closed ? [] : seconds(one.heartbeat, now) ?? []));
     return { state: "STALLED", text: "the run", note: signs.length ? `silent ${silence(Math.min(...signs))}` : "", step: null };
   }
+  const broken = Object.values(state.artifacts ?? {}).filter((one) => one.state === "failed" || one.state === "incomplete");
+  if (broken.length) {
+    const first = broken.reduce((best, one) => ((one.created ?? "") < (best.created ?? "") ? one : best));
+    const note = `${first.state}: ${text.name(first.name || first.id)}`, whole = first.reason ? `${note}, ${text.param(first.reason)}` : note;
+    return { state: "FAILED", text: text.plural(broken.length, "artifact"), note, whole, step: null, artifact: first.id };
+  }
   return { state: "", text: "nothing", note: retries ? `${text.count(retries)} ${retries === 1 ? "retry" : "retries"}, mended` : "", step: null };
 }
 
-/** "started 09:04:05 by etl on etl-02, commit 4f1c2ad": what is known of a run. @param {State} state */
-export function about(state) {
+/** "started 09:04:05 by etl on etl-02, commit 4f1c2ad": what is known of a run. @param {State} state @param {(time: number | null) => string} when says the time */
+export function about(state, when) {
   /** @type {Record<string, any>} */
   const environment = state.environment ?? {};
   const owner = state.owner || environment.user, origin = state.origin?.run;
   const said = [
-    state.started ? `started ${text.clock(text.micros(state.started))}` : "not started",
+    state.started ? `started ${when(text.micros(state.started))}` : "not started",
     owner && `by ${text.name(owner)}`,
     environment.host && `on ${text.name(environment.host)}`,
   ];

@@ -88,8 +88,5 @@ export function findBox(search) {
   });
   popup.addEventListener("mousedown", (/** @type {Event} */ event) => event.preventDefault()); // the focus stays where the text is
   form.addEventListener("focusout", close);
-  form.addEventListener("submit", (/** @type {Event} */ event) => {
-    if (!form.hasAttribute("action")) event.preventDefault();
-  });
-  return () => input.focus();
+  if (document.activeElement === input) look(); // it was typed in while this was loaded
 }

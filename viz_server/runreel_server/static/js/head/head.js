@@ -1,6 +1,7 @@
 // The run's head: read-outs, and the way: one line of its steps.
 import { all, arrange, one, say, set, stand, tell } from "../core/dom.js";
 import { STOPPED } from "../core/done.js";
+import { iso } from "../core/format.js";
 import { columns } from "../graph/nodes.js";
 import { headReading } from "../core/readings.js";
 
@@ -13,7 +14,7 @@ export function head(store, scheduler) {
 
   const draw = () => {
     const { view, moment } = store;
-    const reading = headReading(view, moment, store.past !== null);
+    const reading = headReading(view, moment, store.past !== null, store.present);
     shown = reading.way;
     const id = one(".run-id", region);
     stand(id, reading.state);
@@ -22,7 +23,7 @@ export function head(store, scheduler) {
       ["percent", reading.percent, reading.steps, reading.planned || reading.steps],
       ["elapsed", reading.elapsed, reading.median],
       ["left", reading.left, reading.ends, reading.why],
-      ["wrong", reading.wrong.text, reading.wrong.note],
+      ["wrong", reading.wrong.text, reading.wrong.note, reading.wrong.whole ?? reading.wrong.note],
       ["record", reading.record.text, reading.record.note, reading.record.whole],
     ]) {
       tell(out, text);
@@ -30,8 +31,11 @@ export function head(store, scheduler) {
       say(small, note);
       if (small.title !== whole) small.title = whole;
     }
-    stand(one('[data-read="wrong"]', region), reading.wrong.state);
-    one('[data-read="wrong"]', region).dataset.step = reading.wrong.step ?? "";
+    const { state, step, artifact } = reading.wrong, trouble = one('[data-read="wrong"]', region), link = one("a", trouble);
+    stand(trouble, state);
+    trouble.dataset.step = step ?? "";
+    if (artifact) link.href = `/artifacts/${artifact}${store.past ? `?at=${iso(moment)}` : ""}`;
+    else link.removeAttribute("href");
     stand(one('[data-read="record"]', region), reading.record.state);
     tell("tasks", reading.tasks);
     if (reading.share === null) way.removeAttribute("aria-valuenow");

@@ -1,7 +1,8 @@
 // What only the reader's browser knows: which failures were seen, which runs are chosen, the zone that times are read in.
 import { all, keep, kept, say } from "../core/dom.js";
-import { clock, day, guess, micros, span } from "../core/format.js";
+import { guess, micros, span } from "../core/format.js";
 import { secondsLeft } from "../core/readings.js";
+import { zoned } from "../core/times.js";
 
 const SEEN = "runreel.seen", CHOSEN = "runreel.chosen", MOST = 2000;
 
@@ -40,10 +41,7 @@ export function dress(page) {
   const shown = new Set(fresh.slice(0, Number(section?.dataset.most)));
   for (const row of failed) row.hidden = !shown.has(row);
   if (section) section.hidden = !fresh.length;
-  for (const time of all("time[data-form]", page)) {
-    const at = micros(time.getAttribute("datetime")), said = time.dataset.form === "clock" ? clock(at) : day(at, now);
-    say(time, said.includes(":") ? said : `${said}, ${clock(at).slice(0, 5)}`);
-  }
+  zoned(page, now);
   for (const button of all('[data-do^="copy-"], [data-do="pick-all"]', page)) button.hidden = false;
 }
 

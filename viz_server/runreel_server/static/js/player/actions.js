@@ -1,6 +1,6 @@
 // What the player's buttons and keys do.
 import { all, one, say } from "../core/dom.js";
-import { clock, count, iso } from "../core/format.js";
+import { count, iso, moment } from "../core/format.js";
 import { copied, toast } from "../core/toast.js";
 
 const KINDS = /** @type {const} */ (["error", "artifact", "state", "gap"]);
@@ -39,7 +39,7 @@ export function actions(store, rewind, play, marks, view) {
   const copy = async () => {
     const link = new URL(location.href);
     link.searchParams.set("at", iso(rewind.here));
-    await copied(link.href.replaceAll("%3A", ":").replaceAll("%2F", "/"), `Copied: link to ${clock(rewind.here)}`, "Copying was refused");
+    await copied(link.href.replaceAll("%3A", ":").replaceAll("%2F", "/"), `Copied: link to ${moment(rewind.here, store.present)}`, "Copying was refused");
   };
 
   /** @type {Record<string, () => void>} */

@@ -1,6 +1,6 @@
 // The player: one time; every region is a function of it. Drag the playhead, click the ruler, or take the keys.
-import { muteClick, one, set, tell } from "../core/dom.js";
-import { clock, span } from "../core/format.js";
+import { all, muteClick, one, set, tell } from "../core/dom.js";
+import { clock, moment, span, utc } from "../core/format.js";
 import { drawRuler, yieldTo } from "./ruler.js";
 
 const ZOOM = 1.5, SLOW = 0.0015;
@@ -17,11 +17,12 @@ const SLACK = 4; // pixels: so little movement is a click
 export function timeline(store, scheduler, rewind, play, part, cursor) {
   const region = one(".timeline"), slider = one(".playhead", region), layer = one(".head-layer", region);
   const ruler = one(".ruler", region), grid = one(".lane-grid", region), reel = one(".reel", region);
+  const clocks = all('b:is([data-out="clock"], [data-out="moment"])');
   let dragging = false;
 
   /** Where the playhead stands, in seconds. */
   const standing = () => {
-    const at = play.playing ? play.at : rewind.here, whole = part.whole;
+    const at = Math.min(play.playing ? play.at : rewind.here, store.end), whole = part.whole;
     return { at, t: store.ended && at >= store.end ? whole : Math.min(whole, Math.max(0, store.since(at))) };
   };
 
@@ -34,6 +35,8 @@ export function timeline(store, scheduler, rewind, play, part, cursor) {
     layer.classList.toggle("is-outside", part.share(t) < 0 || part.share(t) > 1.0001);
     const past = rewind.wish !== null || store.past !== null || play.playing;
     tell("clock", clock(at));
+    tell("moment", moment(at, store.present));
+    for (const one of clocks) one.title = utc(at);
     tell("offset", `+${span(t)}`);
     tell("flag", past || store.ended || store.wire.status === "lost" ? clock(at) : "LIVE");
   };
@@ -47,7 +50,8 @@ export function timeline(store, scheduler, rewind, play, part, cursor) {
     slider.setAttribute("aria-valuemax", String(Math.round(part.whole)));
     slider.setAttribute("aria-valuenow", String(Math.round(t)));
     slider.setAttribute("aria-valuetext", clock(at) + (past || ended ? "" : ", live"));
-    tell("ago", span(part.whole - t));
+    const edge = ended ? "the end" : "now";
+    tell("ago", at < store.start ? "before its start" : at < store.end ? `${span(part.whole - t)} before ${edge}` : edge);
     tell("return", ended ? "Back to the end" : "Back to live");
     tell("mode", past ? (ended ? "Back to the end" : "Back to live") : ended ? "Ended" : lost ? "Waiting" : "Live");
     drawRuler(ruler, grid, { start: store.start, from: part.from, span: part.span, key: "" });

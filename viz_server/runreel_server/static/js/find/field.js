@@ -1,0 +1,19 @@
+// The search box of a run's page. What looks is loaded when the box first has the focus.
+import { one } from "../core/dom.js";
+
+/**
+ * @param {import("../core/store.js").Store} store
+ * @param {Parameters<typeof import("./run.js").findInRun>[1]} go
+ * @returns {() => void} goes there
+ */
+export function field(store, go) {
+  const form = one("form.find"), input = one("input", form);
+  let asked = false;
+  input.addEventListener("focus", () => {
+    if (asked) return;
+    asked = true;
+    void import(`${document.body.dataset.static}/js/find/run.js`).then(({ findInRun }) => findInRun(store, go), () => (asked = false));
+  });
+  form.addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+  return () => input.focus();
+}
