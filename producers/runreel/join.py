@@ -42,7 +42,7 @@ def join(environ: Mapping[str, str] | None = None) -> Run:
 
 
 def _open_already(identity: Identity) -> Run | None:
-    for run in current.open_runs.values():
+    for run in list(current.open_runs.values()):  # another thread may start one meanwhile
         same_step = identity.execution == (run.base.execution if run.base else None)
         if run.id == identity.run and run.process == os.getpid() and same_step:
             return run

@@ -317,7 +317,8 @@ def _from_outside(identity: Identity) -> Identity:
 
 def _joined() -> Identity:
     """What this process, a pool's worker, has joined; nothing where it has not."""
-    open_here = (run for run in reversed(current.open_runs.values()) if run.process == os.getpid())
+    opened = list(current.open_runs.values())  # another thread may start a run meanwhile
+    open_here = (run for run in reversed(opened) if run.process == os.getpid())
     return next((run.joined for run in open_here if run.joined is not None), Identity())
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 import runreel
-from runreel import events
+from runreel import current, events
 from runreel.errors import SettingError
 from runreel.events import Error
 from runreel.testing import Said, capture
@@ -242,3 +244,22 @@ def test_the_last_word_on_a_tag_counts(said: Said) -> None:
     with runreel.start("p", tags={"stage": "dev"}) as run:
         run.tags(stage="prod", owner="me")
         assert said.state["tags"] == {"stage": "prod", "owner": "me"}
+
+
+def test_threads_of_a_worker_start_and_join_side_by_side(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined, other = runreel.join({"RUNREEL_RUN_ID": "r1"}), runreel.start("p", id="r2")
+    opened, numbers, pid = dict(current.open_runs), itertools.count(-1, -1), os.getpid()
+
+    def while_another_starts() -> int:
+        current.open_runs[next(numbers)] = other
+        return pid
+
+    monkeypatch.setattr(os, "getpid", while_another_starts)
+    try:
+        with runreel.start("p") as run:
+            assert run.id == joined.id
+        assert runreel.join({"RUNREEL_RUN_ID": "r3"}).id == "r3"
+    finally:
+        for number in [number for number in current.open_runs if number < 0]:
+            del current.open_runs[number]
+    assert opened.items() <= current.open_runs.items()
