@@ -10,6 +10,7 @@ import sys
 import textwrap
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from commands import COMMAND, Up, data, environ, lines, run, settings_of, up
 from runreel import codec
 from runreel.hub import Hub
 from runreel.spool import waiting
+from runreel_server.asgi import THREADS
 from support import wait_for
 
 STEP = """
@@ -246,15 +248,21 @@ SLOW = """
 """
 
 
-def test_a_question_that_takes_long_does_not_hold_its_end(tmp_path: Path) -> None:
-    with up(tmp_path, command=[sys.executable, "-c", textwrap.dedent(SLOW)]) as running:
+def test_questions_that_take_long_do_not_hold_its_end(tmp_path: Path) -> None:
+    """Neither those that are being answered nor those that wait for a thread."""
+    with up(tmp_path, command=[sys.executable, "-c", textwrap.dedent(SLOW)]) as running, ExitStack() as stack:
         run_ = python(tmp_path, STEP).split()[0]
         running.complete(run_)
-        with socket.create_connection(("127.0.0.1", int(running.hub.url.rpartition(":")[2]))) as asking:
+        port = int(running.hub.url.rpartition(":")[2])
+        for _ in range(THREADS + 1):
+            asking = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             asking.sendall(f"GET /api/v1/runs/{run_}/density HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            wait_for(lambda: "asked" in running.log, what="the question to be under way")
-            took = running.stop(signal.SIGTERM)
+        wait_for(lambda: running.log.count("asked") == THREADS, what="the questions to be under way")
+        running.runs()  # what came before it has been heard
+        took = running.stop(signal.SIGTERM)
+        answer = asking.recv(1 << 16)
     assert (running.process.returncode, took < 10) == (0, True), (took, running.log)
+    assert answer.startswith(b"HTTP/1.1 503 ")
     assert "Traceback" not in running.log
 
 

@@ -102,10 +102,8 @@ class Application:
                 detail = f"{request.method} is nothing for {request.path}: use {allowed}"
                 await request.problem(405, detail, allow=allowed)
             return
-        if scope["method"] == "GET" and (_WHOLE.fullmatch(scope["path"]) or _AT.search(scope["query_string"])):
-            await self._whole(scope, receive, send)
-            return
-        await _by_flask(self._flask, scope, receive, send)
+        whole = scope["method"] == "GET" and (_WHOLE.fullmatch(scope["path"]) or _AT.search(scope["query_string"]))
+        await _unless_ended(self._whole if whole else self._flask, scope, receive, send)
 
     async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have a question to a whole run answered in its turn; one that nobody waits for any more is not begun."""
@@ -114,7 +112,7 @@ class Application:
         try:
             await asyncio.wait((gone, turn), return_when=asyncio.FIRST_COMPLETED)
             if not gone.done():
-                await _by_flask(self._readers, scope, _nothing, send)
+                await self._readers(scope, _nothing, send)  # type: ignore[arg-type]
         finally:
             gone.cancel()
             if not turn.cancel():
@@ -158,8 +156,8 @@ class Application:
         await uploads.serve(request, token, self._services.receive)
 
 
-async def _by_flask(pool: WSGIMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-    """Have a thread of Flask's answer."""
+async def _unless_ended(serve: Callable[..., Awaitable[None]], scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a request answered, be it by a thread or while it waits for one; where the server ends first, say so."""
     begun = False
 
     async def tell(message: dict[str, Any]) -> None:
@@ -168,7 +166,7 @@ async def _by_flask(pool: WSGIMiddleware, scope: Scope, receive: Receive, send: 
         await send(message)
 
     try:
-        await pool(scope, receive, tell)  # type: ignore[arg-type]
+        await serve(scope, receive, tell)
     except asyncio.CancelledError:
         if not begun:
             await Request(scope, receive, send).problem(503, _ENDING)
