@@ -368,7 +368,9 @@ def test_a_change_is_told_though_the_store_failed_in_the_middle_of_its_batch(
 def test_of_a_traceback_a_summary_keeps_the_point() -> None:
     """What is cut off is its end, and with it what went wrong: the last line alone was worth keeping."""
     speaker = Speaker()
-    traceback = "Traceback (most recent call last):\n" + "  File 'x.py', line 1\n" * 100 + "KeyError: 'wind_gust'\n"
+    traceback = (
+        "Traceback (most recent call last):\n" + "  File 'x.py', line 1\n" * 100 + "KeyError: 'wind_gust'\nand more\n"
+    )
     live = Live(speaker.run, "runreel.events")
     for offset, event in enumerate(
         (

@@ -290,12 +290,14 @@ def test_home_leads_to_the_moment_of_the_failure_not_to_the_runs_end(
 
 def test_of_a_traceback_home_says_the_point(client: FlaskClient, source: FlightsSource) -> None:
     failed = source.listed()[5]
-    failing = {"step": "weather", "line": "Traceback (most recent call last):\n  File \"x.py\"\nKeyError: 'late'"}
+    trace = "Traceback (most recent call last):\n  File \"x.py\"\nKeyError: 'late'\nwith more to say"
+    failing = {"step": "weather", "line": trace}
     source.runs = [
         {**failed, "failing": failing},
-        {**failed, "id": flights.RUN, "failing": failing, "error": {"type": "OSError", "message": "no"}},
+        {**failed, "id": flights.RUN, "failing": failing, "error": {"type": "OSError", "message": "no\nmore to say"}},
     ]
     html, _ = page(client, "/")
     assert '<code class="bdi" title="KeyError: &#39;late&#39;">' in html
     assert "OSError: no" in html
     assert "Traceback" not in html
+    assert "more to say" not in html

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any, Final
 
+from runreel import traces
 from runreel.codec import iso
 from runreel.state import rules
 from runreel_consumers.catalog.live import Live
@@ -101,8 +102,7 @@ def _failing(live: Live) -> dict[str, Any] | None:
     path = min(failed)[1]
     step = live.state.view_part(("step", path), tally=live.tally) or {}
     line = (step.get("lines") or {}).get("error") or live.briefs[path].error or ""
-    # a traceback's point is its last line, which is the first that cutting would take
-    line = line.rstrip().rpartition("\n")[2] if line.startswith("Traceback") else line
+    line = traces.point(line) if traces.begins(line) else line  # it stands near the end, which cutting would take
     return {"step": path, "line": line[:LONGEST], "finished": live.briefs[path].finished}
 
 

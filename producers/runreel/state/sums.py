@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from runreel import events as ev
+from runreel import traces
 from runreel.codec import payload, read
 from runreel.errors import CodecError
 from runreel.events import Event
@@ -174,7 +175,7 @@ def _last(time: list[int]) -> int:
 
 
 def _kept(text: str) -> str:
-    """An error's text, cut where it is long; of a long traceback its last line, which says what went wrong."""
-    if len(text) > ERROR_TEXT and text.startswith("Traceback"):
-        text = text.rstrip().rpartition("\n")[2]
+    """An error's text, cut where it is long; of a long traceback the line that says what went wrong."""
+    if len(text) > ERROR_TEXT and traces.begins(text):
+        text = traces.point(text)
     return text[:ERROR_TEXT]

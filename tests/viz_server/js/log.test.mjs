@@ -105,6 +105,8 @@ test("a long text says how much there is, and shows it when it is opened", () =>
   const trace = "Traceback (most recent call last):\n  a\nValueError: no rows\n";
   assert.deepEqual(told([line(trace)]), { text: "ValueError: no rows", more: "3 more lines" });
   assert.deepEqual(told([line(`it failed\n${trace}`)]).text, "it failed … ValueError: no rows");
+  assert.deepEqual(told([line("Traceback (most recent call last):\n  a\nValidationError: 2 errors\ntailnum\n  required\n")]).text, "ValidationError: 2 errors");
+  assert.deepEqual(told([line("  + Exception Group Traceback (most recent call last):\n  |   a\n  | ExceptionGroup: x\n  +-+--- 1 ---\n    | KeyError: 1")]).text, "ExceptionGroup: x");
   const apart = trace.trim().split("\n").map((text) => line(text));
   assert.deepEqual(told(apart), { text: "ValueError: no rows", more: "2 more lines" });
   assert.deepEqual(told(apart, undefined, true).text, trace.trim());

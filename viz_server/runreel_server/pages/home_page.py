@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from runreel import traces
 from runreel_server.graph.eta import MOST
 from runreel_server.pages import list_page, text
 from runreel_server.pages.done import share_done, unplanned, wanted, way
@@ -73,10 +74,10 @@ def failed_row(summary: Json, now: int) -> Json:
     error = summary.get("error") or {}
     taken = seconds(summary.get("started"), text.micros(summary.get("finished")))
     moment = text.micros(failing.get("finished") or summary.get("finished"))
-    named = ": ".join(part for part in (error.get("type"), error.get("message")) if part)
+    named = ": ".join(part for part in (error.get("type"), (error.get("message") or "").partition("\n")[0]) if part)
     line = failing.get("line") or ""
-    # a traceback's point is its last line, and a summary may have cut that off: then the run's own error says it
-    said = named or line.rstrip().rpartition("\n")[2] if line.startswith("Traceback") else line or named
+    # a summary may have cut off a traceback's point: then the run's own error says it
+    said = named or traces.point(line) if traces.begins(line) else line or named
     shown = list_page.common(summary)
     href = shown["href"]
     return {

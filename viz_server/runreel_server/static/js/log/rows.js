@@ -3,6 +3,7 @@ import { make } from "../core/dom.js";
 import { clock, count, fits, iso, plural, stepName } from "../core/format.js";
 import { placeOf } from "./lines.js";
 import { parts } from "./text.js";
+import { BEGINS as TRACE, point } from "./trace.js";
 
 /** @typedef {import("../core/types.js").Line} Line */
 /** @typedef {{line: Line, under: Line[], pieces: Line[], trace: boolean}} Row */
@@ -34,7 +35,7 @@ export function rows(lines) {
     }
     if (last.row?.line.text.endsWith("\r")) found.delete(last.row);
     /** @type {Row} */
-    const row = (last.row = { line, under: [], pieces: [line], trace: BEGINS.test(text) && text.includes("\n") });
+    const row = (last.row = { line, under: [], pieces: [line], trace: TRACE.test(text) && text.includes("\n") });
     found.add(row);
     const said = text.trim() !== "";
     if (last.ended && CHAINS.test(text)) last.ended = false; // a chained traceback: the fold goes on
@@ -69,11 +70,11 @@ export function rows(lines) {
  * @param {boolean} open
  */
 export function content({ line, under, pieces, trace }, whole, open) {
-  const text = whole ?? pieces.map((piece) => piece.text).join(""), tall = text.split("\n"), begin = text.search(BEGINS);
+  const text = whole ?? pieces.map((piece) => piece.text).join(""), tall = text.split("\n"), begin = text.search(TRACE);
   const length = pieces.reduce((sum, piece) => sum + (piece.length ?? piece.text.length), 0), cut = length > WIDTH || pieces.length > 1;
   if (open) return { text: [...under.map((one) => one.text), text].join("\n"), more: "less" };
   if (under.length) return { text, more: plural(under.length, "more line") };
-  if (trace && !line.length) return { text: [...(begin ? [tall[0], "…"] : []), text.trimEnd().split("\n").at(-1)].join(" "), more: plural(tall.length - 1, "more line") };
+  if (trace && !line.length) return { text: [...(begin ? [tall[0], "…"] : []), point(text)].join(" "), more: plural(tall.length - 1, "more line") };
   if (cut) return { text: tall.slice(0, trace ? 1 : TALL).join("\n").slice(0, WIDTH), more: `all ${count(length)} characters` };
   return { text: tall.slice(0, TALL).join("\n"), more: tall.length > TALL ? plural(tall.length - TALL, "more line") : "" };
 }
