@@ -29,6 +29,13 @@ test("no two are ever the same, and all have room", () => {
   }
 });
 
+test("many names that differ deep inside a word cost no more each than few", () => {
+  let asked = 0;
+  const labels = Array.from({ length: 400 }, (_, n) => `step/${"x".repeat(30)}${n}${"y".repeat(30)}`);
+  assert.equal(new Set(fitted(labels, (text) => (asked += 1) && room(20)(text))).size, labels.length);
+  assert.ok(asked < 400 * labels.length, `${asked} looks`);
+});
+
 test("the lines of one chart go without what all their steps begin with", () => {
   assert.deepEqual(apart(["train/fold-1", "train/fold-2"]), ["fold-1", "fold-2"]);
   assert.deepEqual(apart(["train", "train/fold-1"]), ["train", "train/fold-1"]);

@@ -14,27 +14,31 @@ export function fitted(labels, fits) {
   let left = labels.map((_, n) => n);
   /** Take what is short enough, and none other's too. @param {(n: number) => string} short */
   const take = (short) => {
-    const made = left.map(short);
+    const made = left.map(short), times = counted(made);
     left = left.filter((n, i) => {
-      const text = made[i], good = fits(text) && !taken.has(text) && made.indexOf(text) === made.lastIndexOf(text);
+      const text = made[i], good = fits(text) && !taken.has(text) && times.get(text) === 1;
       if (good) taken.add((texts[n] = text));
       return !good;
     });
   };
   take((n) => labels[n]);
   if (!left.length) return texts;
-  const ends = labels.map((label) => endsOf(label, labels));
+  const times = counted([...new Set(labels)].flatMap(tails)), ends = labels.map((label) => endsOf(label, times));
   for (let most = Math.max(...left.map((n) => ends[n].length)); most--; ) take((n) => ends[n][Math.min(most, ends[n].length - 1)]);
   for (const share of SHARES) take((n) => cut(ends[n][0], share, fits));
   const sorted = left.map((n) => labels[n]).sort(), from = left.map((n) => differs(labels[n], sorted)); // they differ too deep inside
   const deep = new Map(left.map((n, i) => [n, labels[n].slice(from[i])]));
   for (const share of SHARES) take((n) => cut(deep.get(n) ?? "", share, fits, "…"));
+  /** @type {Map<string, number>} the last of those that are cut alike */
+  const numbers = new Map();
   for (const n of left) {
-    let number = 0;
+    const alike = cut(ends[n][0], SHARES[0], fits);
+    let number = numbers.get(alike) ?? 0;
     do {
       const last = ` ${++number}`;
       texts[n] = cut(ends[n][0], SHARES[0], (text) => fits(text + last)) + last;
     } while (taken.has(texts[n]));
+    numbers.set(alike, number);
     taken.add(texts[n]);
   }
   return texts;
@@ -48,11 +52,22 @@ export function apart(labels) {
   return labels.map((label) => label.split("/").slice(n).join("/"));
 }
 
-/** The ends of a label that are of no other one, shortest first, the label last: two segments at least, for a metric's name alone says little. @param {string} label @param {string[]} labels */
-function endsOf(label, labels) {
-  const parts = label.split("/"), ends = parts.map((_, n) => parts.slice(-n - 1).join("/")).slice(1, -1);
-  return [...ends.filter((end) => labels.every((one) => one === label || !`/${one}`.endsWith(`/${end}`))), label];
+/** How often each is there. @param {string[]} texts */
+function counted(texts) {
+  /** @type {Map<string, number>} */
+  const times = new Map();
+  for (const text of texts) times.set(text, (times.get(text) ?? 0) + 1);
+  return times;
 }
+
+/** The ends of a label, shortest first: two segments at least, for a metric's name alone says little. @param {string} label */
+function tails(label) {
+  const parts = label.split("/");
+  return parts.map((_, n) => parts.slice(-n - 1).join("/")).slice(1);
+}
+
+/** The ends of a label that are of no other one, the label last. @param {string} label @param {Map<string, number>} times how many labels have an end */
+const endsOf = (label, times) => [...tails(label).slice(0, -1).filter((end) => times.get(end) === 1), label];
 
 /** As much of a text as has room, its middle left out. @param {string} whole @param {number} share @param {(text: string) => boolean} fits */
 function cut(whole, share, fits, before = "") {
