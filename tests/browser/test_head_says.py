@@ -97,6 +97,8 @@ def test_the_bar_has_room_for_the_day(opened: Callable[..., Page], width: int) -
     ends = page.locator("[data-out='left-note']")
     expect(ends).to_have_text("ends about 14:53:50")  # guessed on the day that is looked at
     assert page.locator(".past-note").evaluate("one => one.scrollWidth <= one.clientWidth")
+    page = opened(f"/artifacts/a-clean?at={flights.at(627)}", width)
+    expect(page.locator("[data-do='theme']")).to_be_in_viewport(ratio=1)
 
 
 def test_an_artifact_that_failed_is_wrong_and_one_click_away(

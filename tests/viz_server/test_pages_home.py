@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -137,6 +138,12 @@ def test_done_is_of_the_work_not_of_the_time(client: FlaskClient, source: Flight
     source.runs = [one]
     html, _ = page(client, "/")
     assert ">11 %</b>" in html
+
+
+def test_of_a_run_that_began_on_another_day_the_day_is_said(client: FlaskClient, source: FlightsSource) -> None:
+    source.later = 86_400
+    html, _ = page(client, "/")
+    assert re.search(r"since <time [^>]*>2\d Nov, \d\d:\d\d:\d\d</time>", html)
 
 
 def test_every_time_can_be_read_in_utc(client: FlaskClient) -> None:

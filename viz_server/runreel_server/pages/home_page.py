@@ -41,7 +41,7 @@ def running_row(summary: Json, now: int) -> Json:
         f"stalled, silent {text.span(silent)}" if silent is not None else "",
     ]
     return {
-        **list_page.common(summary),
+        **list_page.common(summary, now),
         "percent": text.NOTHING if more else text.percent(_share(summary, elapsed, left, now)),
         "elapsed": text.span(elapsed),
         "started": summary.get("started") or "",
@@ -78,7 +78,7 @@ def failed_row(summary: Json, now: int) -> Json:
     line = failing.get("line") or ""
     # a summary may have cut off a traceback's point: then the run's own error says it
     said = named or traces.point(line) if traces.begins(line) else line or named
-    shown = list_page.common(summary)
+    shown = list_page.common(summary, now)
     href = shown["href"]
     return {
         **shown,

@@ -169,10 +169,10 @@ def list_context(address: ListAddress, listed: Json, now: int) -> Json:
 
 def row(summary: Json, columns: Sequence[Json], now: int) -> Json:
     """One row of the table of runs: its cells by the columns' keys."""
-    return {**common(summary), "cells": {one["key"]: _cell(summary, one["key"], now) for one in columns}}
+    return {**common(summary, now), "cells": {one["key"]: _cell(summary, one["key"], now) for one in columns}}
 
 
-def common(summary: Json) -> Json:
+def common(summary: Json, now: int) -> Json:
     """What every row shows of a run."""
     run, state = summary["id"], summary.get("state") or "PENDING"
     experiment, owner = summary.get("experiment") or "", summary.get("owner") or ""
@@ -185,26 +185,28 @@ def common(summary: Json) -> Json:
         "state": state,
         "word": WORDS.get(state, state).lower(),
         "where": [text.name(one) for one in (experiment, owner) if one],
-        "since": moment(summary.get("started"), None),
+        "since": moment(summary.get("started"), now, whole=True),
     }
 
 
-def moment(time: Any, now: int | None, *, whole: bool = False) -> Json:
+def moment(time: Any, now: int, *, whole: bool = False) -> Json:
     """A moment in words, and what the browser says it again with in the reader's zone: `text`, `iso`, `utc`, `form`.
 
     Args:
         time: the moment, as `text.micros` takes it.
-        now: the present in microseconds, which decides whether the day is said; None: only the clock.
+        now: the present in microseconds, which decides whether the day is said.
         whole: with the second.
     """
     micros = text.micros(time)
     if micros is None:
         return {"text": text.NOTHING, "iso": ""}
-    said = text.clock(micros) if now is None else text.moment(micros, now)
-    if now is not None and not whole:
-        said = said[: -len(":22")]
-    form = "clock" if now is None else "moment" if whole else "day"
-    return {"text": said, "iso": text.iso(micros), "utc": text.utc(micros), "form": form}
+    said = text.moment(micros, now)
+    return {
+        "text": said if whole else said[: -len(":22")],
+        "iso": text.iso(micros),
+        "utc": text.utc(micros),
+        "form": "moment" if whole else "day",
+    }
 
 
 def bars(recent: Sequence[Json], pitch: int, width: int, height: int) -> list[tuple[str, str]]:
