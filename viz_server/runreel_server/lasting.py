@@ -17,7 +17,6 @@ _STREAM: Final = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
-_OF_A_RUN: Final = [parameter.document() for parameter in plays.PARAMETERS]
 
 
 def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
@@ -47,16 +46,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
             "get": {
                 "operationId": "get-stream",
                 "summary": "What changes, as it does.",
-                "parameters": [
-                    {
-                        "name": "watch",
-                        "in": "query",
-                        "required": True,
-                        "description": "`runs`, or `run:ID`; may repeat.",
-                        "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 20},
-                    },
-                    *_OF_A_RUN,
-                ],
+                "parameters": [parameter.document() for parameter in plays.WATCHING],
                 "responses": {**_STREAM, **failing},
             }
         },
@@ -64,7 +54,7 @@ def paths(problem: Callable[[int], Json]) -> dict[str, Json]:
             "get": {
                 "operationId": "get-runs-run-stream",
                 "summary": "What changes in one run, as it does.",
-                "parameters": _OF_A_RUN,
+                "parameters": [parameter.document() for parameter in plays.PARAMETERS],
                 "responses": {**_STREAM, **failing},
             }
         },

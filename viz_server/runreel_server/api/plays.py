@@ -39,7 +39,10 @@ PARAMETERS: Final = (
 )
 
 
-WATCHING: Final = (Parameter("watch", "`runs`, or `run:ID`; may repeat, 20 at most", TEXT, many=True), *PARAMETERS)
+WATCHING: Final = (
+    Parameter("watch", "`runs`, or `run:ID`; may repeat, 20 at most", TEXT, many=True, required=True),
+    *PARAMETERS,
+)
 """Of a stream that is of several things; those above are of one run's."""
 
 

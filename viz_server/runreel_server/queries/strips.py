@@ -41,8 +41,8 @@ _ECHO: Final = 1_000_000  # µs within which an exception has passed through all
 _MARKED: Final = frozenset({ev.RUN_STARTED, ev.RUN_FINISHED, ev.STEP_STARTED, ev.STEP_FINISHED, ev.ARTIFACT})
 _ERRORS: Final = Wanted(match=Match(ERRORS))
 
-MOST_KEPT: Final = 500_000
-"""Times of one run that are kept; 30 bytes each."""
+MOST_KEPT: Final = 1_000_000
+"""Times of one run that are kept; 16 bytes each."""
 
 Json = dict[str, Any]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]

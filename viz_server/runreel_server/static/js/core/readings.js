@@ -8,7 +8,7 @@ import * as text from "./format.js";
 /** @typedef {{state: string, text: string, note: string, whole?: string, step?: string | null, artifact?: string}} Told */
 
 /** @type {Record<string, string>} */
-export const WORDS = {
+const WORDS = {
   PENDING: "Waiting", RUNNING: "Running", SUCCEEDED: "Succeeded", FAILED: "Failed", SKIPPED: "Skipped",
   CACHED: "Cached", CANCELED: "Canceled", STALLED: "Stalled", PAUSED: "Paused", CANCELING: "Canceling",
 };

@@ -124,7 +124,7 @@ export class Readings {
 }
 
 /** How many tasks a step has, from when to when it went, and how many are wrong, in words. @param {Step} step @param {Reading} reading */
-export function laneSays({ started, finished }, { tasks, failed, stalled }) {
+function laneSays({ started, finished }, { tasks, failed, stalled }) {
   const begun = micros(started), over = micros(finished);
   const when = begun === null ? "" : `from ${clock(begun)}${over === null ? " on" : ` to ${clock(over)}`}`;
   return [
