@@ -111,8 +111,9 @@ def test_a_terminal_is_given_where_one_is_asked_for(tmp_path: Path) -> None:
         command = python(
             "import os, sys; print(sys.stdout.isatty(), os.get_terminal_size(1).columns if sys.stdout.isatty() else 80)"
         )
-        done = run(tmp_path, "exec", *options, *command[1:], **CONSOLE)
+        done = run(tmp_path, "exec", *options, *command[1:], **CONSOLE, PYTHONWARNINGS="always::ResourceWarning")
         assert lines(told(done.stderr)) == [expected]
+        assert b"ResourceWarning" not in done.stderr, "what it was read from is closed"
         assert done.stdout.split() == expected.encode().split()
 
 

@@ -136,8 +136,8 @@ class _Reader:
                 told(line, self._name)
             self._heard = time.monotonic()
             if not wanted:
-                self._source.close()
                 break
+        self._source.close()
         for line in lines.end():
             told(line, self._name)
 
