@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from chromium import Watch
-from page_app import FlightsSource, serve
+from page_app import CONTENT, FlightsSource, serve
 
 pytestmark = pytest.mark.browser
 
@@ -68,6 +70,27 @@ def test_an_image_is_shown(site: str, page: Page) -> None:
     page.goto(f"{site}/artifacts/a-hours")
     expect(page.locator(".picture img")).to_be_visible()
     assert page.locator(".picture img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_a_picture_that_is_none_says_so(site: str, page: Page) -> None:
+    page.route("**/a-hours/content", lambda route: route.fulfill(body=b"none", content_type="image/png"))
+    page.goto(f"{site}/artifacts/a-hours")
+    expect(page.locator(".picture")).to_contain_text("could not be shown")
+    expect(page.locator(".picture img")).to_be_hidden()
+
+
+def test_names_in_a_zip_are_whole(site: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for end in ("weights.bin", "optimizer.bin"):
+            archive.writestr(f"{'checkpoints/epoch-17/' * 6}{end}", "x" * 2_000)
+        archive.writestr("<b>x", "")
+    monkeypatch.setitem(CONTENT, "a-baseline", ("application/zip", buffer.getvalue()))
+    page.goto(f"{site}/artifacts/a-baseline")
+    expect(page.locator(".grid thead th").first).to_have_text("3 files inside")
+    expect(page.locator(".grid tbody tr").last).to_contain_text("<b>x")
+    names = page.locator(".grid tbody td:first-child")
+    assert names.evaluate_all("all => all.map((one) => one.scrollWidth > one.clientWidth)") == [False] * 3
 
 
 def test_markdown_is_text_with_its_form(site: str, page: Page) -> None:
