@@ -122,6 +122,7 @@ BAD = {
     f"/runs/{RUN}/logs?limit=1&limit=2": ("limit", "2 times", "once"),
     f"/runs/{RUN}/density?of=points": ("of", "points", "events, lines, errors"),
     f"/runs/{RUN}/density?from=2&to=1": ("to", "before from", "after it"),
+    f"/runs/{RUN}/density?from=2100-01-01T00:00:00Z": ("to=20", "before from=2100-01-01T00:00:00.000000Z", "after it"),
     f"/runs/{RUN}/marks?kind=party": ("kind", "party", "error, artifact"),
     "/runs?sort=colour": ("sort", "colour", "started"),
     "/runs?cursor=%21": ("cursor", "!", "next"),

@@ -133,7 +133,7 @@ def routes(source: Source) -> list[Route]:
         first, last = source.strips.span(live) if None in given else given
         span = (first if query["from"] is None else query["from"], last if query["to"] is None else query["to"])
         if span[1] < span[0]:
-            raise Problem(400, f"to={query['to']} is before from={query['from']}: give a moment after it")
+            raise Problem(400, f"to={iso(span[1])} is before from={iso(span[0])}: give a moment after it")
         if query["of"] == "events" or query["step"] or query["group"]:
             return source.strips.density(live, query["of"], query["width"], query["step"], query["group"], span)
         total = source.lines_.counts(live, query["of"], Buckets(*span, query["width"])).tolist()
