@@ -248,7 +248,7 @@ folder.mkdir()
 one = session(folder, Wire(folder / "wire", acknowledging=False), exit_wait=0.2)
 one.line("a", "e", "said")
 print("ready", flush=True)
-time.sleep(60)
+while True: time.sleep(0.05)  # not one long sleep: one that begins just after the signal came lasts
 """,
             wait=False,
         )

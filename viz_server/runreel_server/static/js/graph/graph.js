@@ -82,7 +82,7 @@ export function graph(store, scheduler, address, choice) {
   const draw = () => {
     if (store.graph !== laid) measure();
     const { nodes } = store.graph, steps = store.view.steps ?? {}, readings = new Readings(store.graph, store.view, store.moment);
-    if (follow.getAttribute("aria-pressed") === "true" && !narrow.matches) {
+    if (follow.getAttribute("aria-pressed") === "true" && !narrow.matches && !list.contains(document.activeElement)) { // keys walk it
       const going = nodes.find((node) => GOING.has(readings.of(node).state));
       if (going) view.reveal(going);
     }
