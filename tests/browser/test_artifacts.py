@@ -135,7 +135,7 @@ def test_the_list_is_filtered_by_name_type_and_step(page: Page, url: str) -> Non
     page.locator('[data-do="artifact-type"]').evaluate("chosen => chosen.append(new Option('ClassificationMetrics'))")
     box = field.bounding_box()
     assert box
-    assert box["width"] >= 80, "a long type takes no room from the text"
+    assert box["width"] >= 64, "a long type takes no room from the text"
 
 
 def test_an_addresses_type_that_nothing_has_stands_in_the_field_and_can_be_left(page: Page, url: str) -> None:
