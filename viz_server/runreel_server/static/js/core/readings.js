@@ -213,7 +213,7 @@ export function wrong(state, now) {
     const error = steps[first].error?.type ?? "";
     /** @param {string} path @param {string} kind */
     const name = (path, kind) => text.stepName(path) + (kind && `: ${text.name(kind)}`);
-    const note = name(first.replace(/.*\//, ""), error.replace(/.*\./, "")), whole = name(first, error); // the rest has no room
+    const note = name(first.slice(first.lastIndexOf("/") + 1), error.slice(error.lastIndexOf(".") + 1)), whole = name(first, error); // the rest has no room
     return { state: "FAILED", text: `${text.count(failed.length)} failed`, step: first, ...(stalled.length ? { note: said, whole: `${whole}; ${said}` } : { note, whole }) };
   }
   if (state.state === "FAILED") return { state: "FAILED", text: "the run", note: text.name(state.error?.type ?? ""), step: null };
