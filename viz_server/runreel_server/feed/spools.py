@@ -24,7 +24,7 @@ KEPT_SECONDS: Final = 24 * 3600.0
 T = TypeVar("T")
 
 _KINDS: Final = (ev.HEARTBEAT, ev.SESSION_OPENED, ev.SESSION_CLOSED)
-_MARKS: Final = (*(kind.encode() for kind in _KINDS), b'"final":true')
+_MARKS: Final = (*(kind.encode() for kind in _KINDS), b'"final":true', b'"final": true')
 
 
 class Spool(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ MOST_ENTRIES: Final = 1_000
 """Names of a zip that a page shows; it says how many there are."""
 
 _HEAD: Final = 4_096  # bytes by which a text is known
-_DIRECTORY: Final = 16 << 20  # bytes that a zip's list of names may have, for it is read at once
+_DIRECTORY: Final = 4 << 20  # bytes that a zip's list of names may have, for it is read at once
 _ZIP: Final = b"PK\x03\x04"
 _INDENT: Final = 2
 _WIDEST: Final = 4 << 20  # bytes that JSON may have over several lines: indents of what lies deep grow with its square
