@@ -318,3 +318,26 @@ def test_what_is_shown_is_downloaded_as_text(opened: Callable[..., Page]) -> Non
     text = Path(download.value.path()).read_text()
     assert download.value.suggested_filename == "8f0b7d11.log"
     assert [line.split("line ")[1] for line in text.splitlines()] == [str(10_000 * n - 1) for n in range(1, 11)]
+
+
+def test_a_download_is_of_the_lines_that_are_wanted_also_before_the_next_frame(opened: Callable[..., Page]) -> None:
+    page = opened()
+    leads: str = page.evaluate(
+        """() => {
+          const level = document.querySelector('[data-do="log-level"]');
+          level.value = "ERROR";
+          level.dispatchEvent(new Event("change"));
+          return document.querySelector('#log [data-do="download"]').href;
+        }"""
+    )
+    assert "level=ERROR" in leads
+
+
+def test_before_the_first_line_the_rail_asks_for_no_time_that_goes_backwards(
+    talk: tuple[Talk, str], new_page: Callable[..., Page]
+) -> None:
+    page = new_page()
+    with page.expect_response(lambda answer: "/density?of=lines" in answer.url) as answered:
+        page.goto(f"{talk[1]}?at=2020-01-01T00:00:00Z")
+    assert answered.value.ok, answered.value.text()
+    assert sum(answered.value.json()["total"]) == 0

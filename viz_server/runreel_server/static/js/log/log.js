@@ -74,7 +74,6 @@ export function log(store, scheduler, choice, address) {
     say(pill, `${plural(unseen, "new line")} ↓`);
     region.classList.toggle("has-rail", total > 3 * view.screen);
     one('[data-empty="log"]', region).hidden = moment === undefined || lines.all.length > 0 || query.filtered;
-    one('[data-do="download"]', region).href = query.address("logs.txt");
     view.look();
   };
 
@@ -85,6 +84,7 @@ export function log(store, scheduler, choice, address) {
     strip.wait();
     const mine = (loading = new AbortController()), { signal } = mine, where = /** @type {Record<string, string>} */ (place ? { around: place } : {});
     moment = store.past?.at ?? null;
+    one('[data-do="download"]', region).href = query.address("logs.txt");
     missed = false;
     matched = null;
     held = [];

@@ -88,7 +88,7 @@ export function rail(store, jump) {
   /** Count all lines, then the errors: one after the other, so that they are never many beside the lines themselves. */
   const measure = async () => {
     counting?.abort();
-    const mine = (counting = new AbortController()), from = store.start, to = store.moment, range = new URLSearchParams({ width: String(WIDTH), from: iso(from), to: iso(to) });
+    const mine = (counting = new AbortController()), from = store.start, to = Math.max(from, store.moment), range = new URLSearchParams({ width: String(WIDTH), from: iso(from), to: iso(to) });
     /** @param {string} of @returns {Promise<number[]>} */
     const counted = async (of) => (await ask(`/api/v1/runs/${store.run}/density?of=${of}&${range}`, mine.signal)).total;
     measured = store.clock();
