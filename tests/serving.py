@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +132,15 @@ def listening(services: Services, stack: ExitStack) -> tuple[web.Quiet, int]:
     stack.callback(end)
     wait_for(lambda: server.started)
     return server, listener.getsockname()[1]
+
+
+@contextmanager
+def showing(folder: Path, port: int, *runs: Sequence[Event]) -> Iterator[str]:
+    """The address of a web server of these runs, which are in its archive and in its catalog."""
+    server = Server(folder, port=port)
+    for events in runs:
+        server.archive(events)
+        server.catalog(events)
+    with ExitStack() as stack:
+        listening(server.services, stack)
+        yield server.services.url

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from runreel import events as ev
 from runreel.codec import iso
 from runreel.events import Event
 from runs import RUN, START, Clock, Voice, random_run
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -70,16 +69,12 @@ def failed() -> list[Event]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Server(tmp_path_factory.mktemp("accessible"), port=22_600)
     empty = Voice("e" * 32, Clock(), run=EMPTY)
     empty.open()
     empty.say(ev.RUN_STARTED, ev.RunStarted(pipeline="nothing"))
-    for events in (failed(), empty.events, random_run(random.Random(3), run=RANDOM)):
-        server.archive(events)
-        server.catalog(events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    said = failed(), empty.events, random_run(random.Random(3), run=RANDOM)
+    with showing(tmp_path_factory.mktemp("accessible"), 22_600, *said) as address:
+        yield address
 
 
 def others(page: Page) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 from axe import serious
 from runreel import events as ev
 from runs import RUN, Clock, Voice
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +20,6 @@ FOCUSED = "document.activeElement.closest('.chart, dialog')?.matches('#enlarged'
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A run with a curve that has a point which is no number."""
-    server = Server(tmp_path_factory.mktemp("enlarged"), port=22_650)
     voice = Voice("a" * 32, Clock())
     voice.open()
     voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="nightly"))
@@ -33,11 +31,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     voice.finish("train", "t")
     voice.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
     voice.close()
-    server.archive(voice.events)
-    server.catalog(voice.events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("enlarged"), 22_650, voice.events) as address:
+        yield address
 
 
 def enlarged(page: Page, url: str) -> None:

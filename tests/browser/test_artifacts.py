@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,7 +12,7 @@ from runreel import events as ev
 from runreel.codec import iso
 from runreel.events import Event
 from runs import RUN, START, Clock, Voice
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -59,13 +58,8 @@ def said() -> list[Event]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Server(tmp_path_factory.mktemp("artifacts"), port=22_200)
-    events = said()
-    server.archive(events)
-    server.catalog(events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("artifacts"), 22_200, said()) as address:
+        yield address
 
 
 def test_a_chosen_step_shows_what_it_used_and_what_it_made(page: Page, url: str) -> None:

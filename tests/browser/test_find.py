@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -12,7 +11,7 @@ from runreel import events as ev
 from runreel.codec import iso
 from runreel.events import Event
 from runs import RUN, SECOND, START, Clock, Voice, lines
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -43,17 +42,12 @@ def said() -> list[Event]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Server(tmp_path_factory.mktemp("find"), port=22_400)
     other = Voice("b" * 32, Clock(), run=OTHER)
     other.open()
     other.say(ev.RUN_STARTED, ev.RunStarted(pipeline="weekly"))
     other.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
-    for events in (said(), other.events):
-        server.archive(events)
-        server.catalog(events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("find"), 22_400, said(), other.events) as address:
+        yield address
 
 
 @pytest.fixture

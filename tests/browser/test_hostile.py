@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,7 +12,7 @@ from runreel import events as ev
 from runreel.codec import iso
 from runreel.events import Event
 from runs import RUN, START, Clock, Voice
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -48,14 +47,9 @@ def hostile(run: str, text: str) -> list[Event]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Server(tmp_path_factory.mktemp("hostile"), port=22_700)
-    for run, text in RUNS.items():
-        events = hostile(run, text)
-        server.archive(events)
-        server.catalog(events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    runs = [hostile(run, text) for run, text in RUNS.items()]
+    with showing(tmp_path_factory.mktemp("hostile"), 22_700, *runs) as address:
+        yield address
 
 
 def is_sound(page: Page, what: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from chromium import Watch
 from runreel import events as ev
 from runreel.events import Event
 from runs import RUN, START, Clock, Voice
-from serving import Server, listening
+from serving import showing
 from support import wait_for
 
 pytestmark = pytest.mark.browser
@@ -45,15 +44,10 @@ def trained(run: str, session: str, clock: Clock, values: list[float]) -> list[E
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Server(tmp_path_factory.mktemp("metrics"), port=22_400)
     earlier = trained(BEFORE, "b" * 32, Clock(START - 600_000_000), [3.0, 2.0, 1.0])
     now = trained(RUN, "a" * 32, Clock(), VALUES)
-    for events in (earlier, now):
-        server.archive(events)
-        server.catalog(events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("metrics"), 22_400, earlier, now) as address:
+        yield address
 
 
 @pytest.fixture

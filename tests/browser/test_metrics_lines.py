@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from axe import serious
 from runreel import events as ev
 from runs import RUN, Clock, Voice
-from serving import Server, listening
+from serving import showing
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +23,6 @@ WEIGHTS = [f"model.encoder.layers.{n}.attention.self.query.weight" for n in (10,
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A run of 16 steps side by side whose losses are level, each at its number; three of them say more."""
-    server = Server(tmp_path_factory.mktemp("lines"), port=23_700)
     clock = Clock()
     voice = Voice("a" * 32, clock)
     voice.open()
@@ -47,11 +45,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         voice.finish(f"train/fold-{fold}", f"e{fold}")
     voice.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
     voice.close()
-    server.archive(voice.events)
-    server.catalog(voice.events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("lines"), 23_700, voice.events) as address:
+        yield address
 
 
 @pytest.fixture

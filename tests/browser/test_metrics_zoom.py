@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from runreel import events as ev
 from runs import RUN, Clock, Voice
-from serving import Server, listening
+from serving import showing
 from support import wait_for
 
 pytestmark = pytest.mark.browser
@@ -25,7 +24,6 @@ SHOWN = """() => {
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A run with one curve of many points, each at its index."""
-    server = Server(tmp_path_factory.mktemp("zoom"), port=23_750)
     clock = Clock()
     voice = Voice("a" * 32, clock)
     voice.open()
@@ -39,11 +37,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     voice.finish("train", "t")
     voice.say(ev.RUN_FINISHED, ev.RunFinished(state="SUCCEEDED"))
     voice.close()
-    server.archive(voice.events)
-    server.catalog(voice.events)
-    with ExitStack() as stack:
-        listening(server.services, stack)
-        yield server.services.url
+    with showing(tmp_path_factory.mktemp("zoom"), 23_750, voice.events) as address:
+        yield address
 
 
 def zoomed(page: Page, url: str, axis: str) -> dict[str, float]:

@@ -212,9 +212,10 @@ class Moments:
         heartbeats; see `rows.ENVELOPE`."""
         recent = [event for event, _ in self._tails.unstored(live.run) if event.seq is not None]
         stored = self._reader.envelopes(live.run)  # after the tail: what it takes meanwhile is in both
-        columns = zip(*((event.time, event.session, event.seq, event.subject) for event in recent), strict=True)
-        named = dict(zip(ENVELOPE, columns, strict=True)) if recent else {}
-        return once_said(pa.concat_tables([stored, pa.table(named, stored.schema)])) if recent else stored
+        if not recent:
+            return stored
+        fresh = pa.table({name: [getattr(event, name) for event in recent] for name in ENVELOPE}, stored.schema)
+        return once_said(pa.concat_tables([stored, fresh]))
 
     def span(self, live: LiveRun) -> tuple[int, int]:
         """When a run's first and last events were said, in µs by the broker's clock."""

@@ -144,9 +144,11 @@ class StripQuery:
         if of == "events":
             found = self._moments.envelopes(live)
             steps = pc.dictionary_encode(pc.fill_null(found.column("subject"), "").combine_chunks())
-            times = found.column("time").cast(pa.int64()).to_numpy() + shifts(found.column("session"), live.clocks())
+            times = found.column("time").cast(pa.int64()).to_numpy()
+            if offsets := live.clocks():  # in nearly every run no clock is corrected
+                times = times + shifts(found.column("session"), offsets)
             return Rows(times, steps.indices.to_numpy().astype(np.int64), steps.dictionary.to_pylist())
-        offsets = live.state.record.offsets
+        clocks = live.state.record.offsets
         said: list[int] = []
         numbers: list[int] = []
         paths: dict[str, int] = {}
@@ -155,7 +157,7 @@ class StripQuery:
             if (event.session, event.seq) in seen:
                 continue
             seen.add((event.session, event.seq))
-            rows = [when for when, level, _ in _lines(event, offsets) if of == "lines" or level in ERRORS]
+            rows = [when for when, level, _ in _lines(event, clocks) if of == "lines" or level in ERRORS]
             said += rows
             numbers += [paths.setdefault(event.subject or "", len(paths))] * len(rows)
         return Rows(np.array(said, np.int64), np.array(numbers, np.int64), list(paths))
