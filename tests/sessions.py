@@ -43,7 +43,7 @@ def session(folder: Path, way: Transport | None = None, **changes: Any) -> Sessi
 
 
 class Wire:
-    """A transport into a file, which outlives its process: a line an event. `acknowledging` False: never answers."""
+    """A transport into a file, which outlives its process; `wired` reads it. `acknowledging` False: never answers."""
 
     name = "wire"
     configured = True
@@ -63,7 +63,7 @@ class Wire:
         kept = [event for event in events if event.seq >= 0]
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(fd, b"".join(event.message + b"\n" for event in kept))
+            os.write(fd, b"".join(b"\n%b\t" % event.message for event in kept))
         finally:
             os.close(fd)
         self._answers.update((event.session, event.seq) for event in kept)
@@ -86,7 +86,13 @@ class Wire:
 
     def messages(self) -> list[bytes]:
         """All that was sent, in order."""
-        return self.path.read_bytes().splitlines() if self.path.exists() else []
+        return wired(self.path)
+
+
+def wired(path: Path) -> list[bytes]:
+    """What came over a wire, in order. What a process was killed in the middle of, or is at, is not there yet."""
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    return [line[:-1] for line in lines if line.endswith(b"\t")]
 
 
 def unique(messages: Iterable[bytes]) -> list[Event]:

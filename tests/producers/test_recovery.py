@@ -15,12 +15,8 @@ import pytest
 from runreel import codec, events
 from runreel.spool import elsewhere, recover, waiting
 from runreel.transports.memory import MemoryTransport
-from sessions import child, session, settings, texts, told, unique, values
+from sessions import child, session, settings, texts, told, unique, values, wired
 from support import ended, wait_for
-
-
-def lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.exists() else []
 
 
 def ship(folder: Path, **how: Any) -> list[bytes]:
@@ -54,7 +50,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """,
     )
     assert process.returncode == -signal.SIGKILL
-    sent = lines(tmp_path / "wire")
+    sent = wired(tmp_path / "wire")
     assert sent
     said = unique([*sent, *ship(tmp_path)])
     assert values(said) == list(range(9000))
@@ -94,7 +90,7 @@ while True:
     process.stdout.close()
     assert process.stderr is not None
     process.stderr.close()
-    said = unique([*lines(tmp_path / "wire"), *ship(tmp_path)])
+    said = unique([*wired(tmp_path / "wire"), *ship(tmp_path)])
     found = values(said)
     assert found == list(range(len(found)))
     assert heard <= len(found) <= heard + 1
@@ -128,7 +124,7 @@ COUNT = len(wire.messages()) + 2
 recover(settings(folder), transport=wire, timeout=30)
 """,
         )
-    said = unique([*lines(tmp_path / "wire"), *ship(tmp_path)])
+    said = unique([*wired(tmp_path / "wire"), *ship(tmp_path)])
     assert values(said) == list(range(60_000))
 
 
@@ -151,7 +147,7 @@ print(recover(settings(folder), transport=wire, timeout=30).taken)
     both = [child(tmp_path, recoverer, wait=False) for _ in range(3)]
     taken = [int(ended(process)[0]) for process in both]
     assert sum(taken) == 6
-    sent = [message for path in tmp_path.glob("by-*") for message in lines(path)]
+    sent = [message for path in tmp_path.glob("by-*") for message in wired(path)]
     assert len(texts(unique(sent))) == 6
     opened = Counter(e.session for e in map(codec.decode, sent) if e.type == events.SESSION_OPENED)
     assert set(opened.values()) == {1}
@@ -230,7 +226,7 @@ one.line("a", "e", "last")
 {end}
 """,
     )
-    sent = lines(tmp_path / "wire")
+    sent = wired(tmp_path / "wire")
     said = unique([*sent, *ship(tmp_path)])
     assert values(said) == list(range(3000))
     assert texts(said) == ["last"]
@@ -256,7 +252,7 @@ while True: time.sleep(0.05)  # not one long sleep: one that begins just after t
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
         ended(process)
-        said = unique([*lines(folder / "wire"), *ship(folder)])
+        said = unique([*wired(folder / "wire"), *ship(folder)])
         assert texts(said) == ["said"]
 
 
@@ -283,7 +279,7 @@ one.close(0.3)
 os._exit(0)
 """,
     )
-    said = unique([*lines(tmp_path / "wire"), *ship(tmp_path)])
+    said = unique([*wired(tmp_path / "wire"), *ship(tmp_path)])
     assert [codec.payload(event).how for event in said if event.type == events.SESSION_CLOSED] == ["clean"]
 
 
@@ -299,7 +295,7 @@ while not one.opened().shipper.ledger.lost:
 os.kill(os.getpid(), signal.SIGKILL)
 """,
     )
-    said = unique([*lines(tmp_path / "wire"), *ship(tmp_path)])
+    said = unique([*wired(tmp_path / "wire"), *ship(tmp_path)])
     assert [codec.payload(event) for event in said if event.type == events.LOSS] == [{"conversion": 3}]
 
 
@@ -348,7 +344,7 @@ threading.Thread(target=work, args=(True,), daemon=True).start()
 """,
     )
     assert (process.returncode, process.stderr_text) == (0, "")  # type: ignore[attr-defined]
-    said = unique([*lines(tmp_path / "wire"), *ship(tmp_path)])
+    said = unique([*wired(tmp_path / "wire"), *ship(tmp_path)])
     assert Counter(values(said))[1999] >= 1
     assert said[-1].type == events.SESSION_CLOSED or any(e.type == events.SESSION_CLOSED for e in said)
 

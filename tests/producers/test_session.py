@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runreel import codec, events
 from runreel.errors import SettingError
 from runreel.transports.memory import MemoryTransport
-from sessions import child, session, texts, told, unique, values
+from sessions import child, session, texts, told, unique, values, wired
 from support import wait_for
 
 
@@ -346,7 +346,7 @@ print(json.dumps({"said": said, "heard": next(count), "closed": one.close(30)}))
     answer = told(process)
     assert answer["closed"], process
     assert answer["heard"] > 1000
-    said = unique((tmp_path / "wire").read_bytes().splitlines())
+    said = unique(wired(tmp_path / "wire"))
     assert values(said) == list(range(answer["said"]))
     assert sorted(values(said, "signals")) == list(range(answer["heard"]))
     assert len(texts(said)) == answer["said"] + answer["heard"]
@@ -382,6 +382,6 @@ print(json.dumps({"said": said, "out": out, "closed": closed, "left": len(list((
     assert answer["closed"]
     assert answer["left"] == 0
     assert answer["out"] >= 500
-    said = unique((tmp_path / "wire").read_bytes().splitlines())
+    said = unique(wired(tmp_path / "wire"))
     assert sorted(set(values(said))) == list(range(max(values(said)) + 1))
     assert answer["said"] <= len(texts(said)) <= answer["said"] + answer["out"]

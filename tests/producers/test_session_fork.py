@@ -7,15 +7,14 @@ from pathlib import Path
 from runreel import codec, events
 from runreel.spool import recover
 from runreel.transports.memory import MemoryTransport
-from sessions import child, settings, texts, told, unique, values
+from sessions import child, settings, texts, told, unique, values, wired
 
 
 def all_said(folder: Path) -> list[events.Event]:
     """What came over the wire, and what waits in the spool."""
     way = MemoryTransport()
     recover(settings(folder), transport=way, timeout=30)
-    wire = folder / "wire"
-    return unique([*(wire.read_bytes().splitlines() if wire.exists() else []), *(one.message for one in way.sent)])
+    return unique([*wired(folder / "wire"), *(one.message for one in way.sent)])
 
 
 def test_a_forked_child_that_speaks_gets_a_session_of_its_own(tmp_path: Path) -> None:

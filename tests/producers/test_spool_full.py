@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ def test_drop_keeps_the_oldest_counts_the_rest_and_has_room_for_structure(tmp_pa
     assert one.close(30)
     said = unique(event.message for event in way.sent)
     kept = values(said)
-    assert kept == list(range(len(kept)))
+    assert kept[:10_000] == list(range(10_000))
+    assert all(before < after for before, after in pairwise(kept))  # some may be taken once more room is found
     assert 10_000 < len(kept) < 100_000
     assert len(kept) + losses(said) == 100_000
     tags = sorted(codec.payload(event)["i"] for event in said if event.type == events.TAGS)
