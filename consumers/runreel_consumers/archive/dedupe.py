@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from runreel.codec import encode
 from runreel.events import Event
 from runreel_consumers.archive.columns import Row
+from runreel_consumers.distinct import distinct
 
 
 def digest(event: Event) -> str:
@@ -52,7 +53,7 @@ def repeats(found: Sequence[pa.Table]) -> tuple[list[npt.NDArray[np.bool_]], boo
     if whole is None or not whole.num_rows:
         return masks, False
     keys = _keys(whole)
-    return masks, len(np.unique(keys)) != len(keys)
+    return masks, len(distinct(keys)) != len(keys)
 
 
 def first_of_each(rows: pa.Table, where: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ from runreel_consumers.archive.lines import Blocks, Found, Line, Look, Times, ch
 from runreel_consumers.archive.log import Log, Piece
 from runreel_consumers.archive.matching import Match
 from runreel_consumers.archive.segment import WHOLE
+from runreel_consumers.distinct import distinct
 
 COLUMNS: Final = ("time", "since", "session", "seq", "subject", "execution", "rows")
 """The log's columns by which lines are found; `data` is read where they are shown."""
@@ -204,7 +205,7 @@ class EventLines:
         """The lines of some events, a row group after another: memory is one's."""
         rows = np.sort(np.asarray(blocks, np.int64))
         groups = np.searchsorted(self._ends, self._first + self._where[rows], "right")
-        return joined(self._found(group, rows[groups == group], look) for group in np.unique(groups).tolist())
+        return joined(self._found(group, rows[groups == group], look) for group in distinct(groups).tolist())
 
     def _found(self, group: int, rows: Times, look: Look) -> Found:
         data = self._data(group, rows)

@@ -16,6 +16,7 @@ from runreel_consumers.archive.dedupe import conflicts, first_of_each, key_of, o
 from runreel_consumers.archive.event_lines import EventLines, Known
 from runreel_consumers.archive.log import Log, Piece
 from runreel_consumers.archive.positions import Position
+from runreel_consumers.distinct import distinct
 
 Said = tuple[pa.ChunkedArray, pa.ChunkedArray]
 """Sessions and seqs of events that are known from elsewhere."""
@@ -119,7 +120,7 @@ def said_seqs(log: Log, pieces: Sequence[Piece]) -> dict[str, Intervals]:
     whole = pa.concat_tables(found)
     sessions = pc.dictionary_encode(whole.column("session").combine_chunks())
     codes, seqs = sessions.indices.to_numpy().astype(np.int64), whole.column("seq").cast(pa.int64()).to_numpy()
-    marks = np.unique((codes << 32) | seqs)
+    marks = distinct((codes << 32) | seqs)
     ends = np.append(marks[1:] != marks[:-1] + 1, True)
     said: dict[str, Intervals] = {}
     for first, last in zip(marks[np.append(True, ends[:-1])].tolist(), marks[ends].tolist(), strict=True):

@@ -16,6 +16,7 @@ from runreel_consumers.archive.columns import SCHEMA, Row, events_of, rows_of, v
 from runreel_consumers.archive.dedupe import once, repeats
 from runreel_consumers.archive.log import TRIES, Log, Piece
 from runreel_consumers.archive.positions import Position
+from runreel_consumers.distinct import distinct
 
 Stamp = tuple[int, str, int, Position]
 
@@ -116,7 +117,7 @@ def _sorted(found: pa.Table) -> Iterator[pa.Table]:
     for start in range(0, len(order), _TAKEN):
         rows = order[start : start + _TAKEN]
         of = np.searchsorted(begins, rows, side="right") - 1
-        parts = [batches[number].take(pa.array(rows[of == number] - begins[number])) for number in np.unique(of)]
+        parts = [batches[number].take(pa.array(rows[of == number] - begins[number])) for number in distinct(of)]
         yield pa.Table.from_batches(parts).take(pa.array(np.argsort(np.argsort(of, kind="stable"))))
 
 

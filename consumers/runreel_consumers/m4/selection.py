@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from runreel_consumers.distinct import distinct
 from runreel_consumers.m4.pyramid import Floats, Integers, Pyramid
 
 
@@ -23,8 +24,8 @@ def select(values: Floats, pyramid: Pyramid, broken: Integers, bounds: Integers,
     if len(inside) > budget:
         column = np.searchsorted(bounds, inside, side="right")
         turns = np.flatnonzero(column[1:] != column[:-1])
-        inside = inside[np.unique(np.concatenate(([0], turns, turns + 1, [len(inside) - 1])))]
-    cuts = np.unique(np.concatenate((bounds, inside, inside + 1)))
+        inside = inside[distinct(np.concatenate(([0], turns, turns + 1, [len(inside) - 1])))]
+    cuts = distinct(np.concatenate((bounds, inside, inside + 1)))
     starts, ends = cuts[:-1], cuts[1:]
     low, high = pyramid.extents(values, starts, ends)
     return np.concatenate((starts, ends - 1, low[low >= 0], high[high >= 0]))

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from runreel_consumers.distinct import distinct
 from runreel_consumers.m4.pyramid import Floats, Integers, Pyramid
 from runreel_consumers.m4.selection import select
 
@@ -49,7 +50,7 @@ def thin(x: npt.NDArray[Any], value: Floats, cell: int) -> Integers:
     bounds = np.concatenate(([0], np.flatnonzero(found[1:] != found[:-1]) + 1, [len(x)]))
     pyramid = Pyramid()
     pyramid.update(value, 0)
-    return np.unique(select(value, pyramid, np.flatnonzero(~np.isfinite(value)), bounds, 0))
+    return distinct(select(value, pyramid, np.flatnonzero(~np.isfinite(value)), bounds, 0))
 
 
 def levels(x: npt.NDArray[Any], value: Floats) -> list[tuple[int, Integers]]:

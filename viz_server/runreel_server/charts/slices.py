@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from runreel_consumers.distinct import distinct
 from runreel_consumers.m4 import Pyramid
 
 from .axes import Axis
@@ -74,10 +75,10 @@ def m4(at: npt.ArrayLike, time: npt.ArrayLike, value: npt.ArrayLike, n: int = 40
     broken = np.flatnonzero(~np.isfinite(values))
     spans = n // 5 if len(broken) else n // 4
     edges = np.linspace(times[0], times[-1], spans + 1)[1:-1]
-    cuts = np.unique(np.concatenate(([0], np.searchsorted(times, edges), [len(times)])))
+    cuts = distinct(np.concatenate(([0], np.searchsorted(times, edges), [len(times)])))
     pyramid = Pyramid()
     pyramid.update(values, 0)
     low, high = pyramid.extents(values, cuts[:-1], cuts[1:])
     _, first = np.unique(np.searchsorted(cuts, broken, side="right"), return_index=True)
-    ranks = np.unique(np.concatenate((cuts[:-1], cuts[1:] - 1, low[low >= 0], high[high >= 0], broken[first])))
+    ranks = distinct(np.concatenate((cuts[:-1], cuts[1:] - 1, low[low >= 0], high[high >= 0], broken[first])))
     return indices[ranks], times[ranks], values[ranks]

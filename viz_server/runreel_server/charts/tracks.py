@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runreel_consumers.distinct import distinct
 from runreel_consumers.m4 import Buffer, Pyramid, select
 
 from .columns import Columns, Floats, Integers, Order
@@ -32,7 +33,7 @@ class Window:
     def ranks(self) -> Integers:
         """All ranks to draw where none is left out."""
         ranges = [np.arange(start, end) for start, end in zip(self.starts, self.ends, strict=True)]
-        return np.unique(np.concatenate([self.neighbours, self.extra, *ranges]))
+        return distinct(np.concatenate([self.neighbours, self.extra, *ranges]))
 
 
 class Track:
@@ -106,7 +107,7 @@ class Track:
         bounds = np.concatenate(([0], bounds, [len(self.columns)]))
         if len(window.starts):
             edges = np.clip(bounds, window.starts[0], window.ends[-1])
-            cuts = np.unique(np.concatenate((edges, window.starts, window.ends)))
+            cuts = distinct(np.concatenate((edges, window.starts, window.ends)))
             chosen = select(self.columns.value, self._pyramid, self._broken.array, cuts, budget)
             begun = np.searchsorted(window.starts, chosen, side="right")
             pieces.append(chosen[begun > np.searchsorted(window.ends, chosen, side="right")])
@@ -119,7 +120,7 @@ class Track:
             broken = np.flatnonzero(~np.isfinite(values))
             chosen = select(values, pyramid, broken, np.searchsorted(window.extra, bounds), budget)
             pieces.append(window.extra[chosen])
-        return np.unique(np.concatenate(pieces))
+        return distinct(np.concatenate(pieces))
 
     def nonfinite(self, window: Window) -> int:
         """How many points in view are NaN or infinite."""

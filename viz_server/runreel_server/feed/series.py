@@ -16,6 +16,7 @@ from runreel.events import Event
 from runreel.state.intervals import Intervals, add, holds
 from runreel_consumers.archive.points import Key, PointColumns
 from runreel_consumers.archive.reader import Stored
+from runreel_consumers.distinct import distinct
 from runreel_server.charts import Axis, StoredTiles, Tiles, View, live_pieces, series_json, stored_pieces
 from runreel_server.charts.tables import Points as Table
 
@@ -63,7 +64,7 @@ class Series:
         for number, session in enumerate(columns.sessions):
             mine = columns.session == number
             self._counts[session] = int(mine.sum())
-            for seq in np.unique(columns.seq[mine]).tolist():
+            for seq in distinct(columns.seq[mine]).tolist():
                 add(self._seen.setdefault(session, []), seq)
 
     def refer(self, stored: StoredTiles, seqs: Mapping[str, Intervals]) -> None:
