@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from runreel_consumers.archive.lines import Blocks, Found, Look, Source, joined
 
 _FIRST, _LARGEST = 256 << 10, 16 << 20  # bytes read in a row before the reader is asked whether that will do
 _MOST_BLOCKS: Final = 5_000
+_SPARE: Final = 2  # times the lines that are wanted: blocks overlap, and of each some are not beyond the start
 
 
 class Walk:
@@ -34,16 +36,21 @@ class Walk:
         heapq.heapify(heap)
         ways: dict[int, _Way] = {}
         room = _FIRST
+        # Of lines that must match nobody knows how many will.
+        wanted = _SPARE * look.most if look.most and look.match.everything else sys.maxsize
         while heap:
             chosen: dict[int, list[int]] = {}
-            size = blocks = 0
-            while heap and size < room and blocks < _MOST_BLOCKS:
+            size = blocks = lines = 0
+            while heap and size < room and blocks < _MOST_BLOCKS and lines < wanted:
                 _, number = heapq.heappop(heap)
                 way = ways.get(number)
                 if way is None:
                     way = ways[number] = _Way(self._sources[number].blocks(), look)
                 else:
-                    size += way.take(chosen.setdefault(number, []))
+                    block = way.take()
+                    chosen.setdefault(number, []).append(block)
+                    size += int(way.size[block])
+                    lines += int(way.rows[block])
                     blocks += 1
                 if (key := way.key) is not None:
                     heapq.heappush(heap, (key, number))
@@ -55,7 +62,7 @@ class Walk:
                     self._sources[number].release()
             bound = look.sign * heap[0][0] if heap else None
             yield joined(parts), bound
-            room = min(2 * room, _LARGEST)
+            room, wanted = min(2 * room, _LARGEST), 2 * wanted
         if not ways:
             yield joined([]), None
 
@@ -77,7 +84,7 @@ class _Way:
             order = order[blocks.since[order] <= look.until]
         self._order: list[int] = order.tolist()
         self._keys: npt.NDArray[np.int64] = look.sign * near[order]
-        self._size = blocks.size
+        self.size, self.rows = blocks.size, blocks.rows
         self._at = 0
 
     @property
@@ -85,12 +92,11 @@ class _Way:
         """Where its next block begins, in the direction of the walk; None: there is none."""
         return int(self._keys[self._at]) if self._at < len(self._order) else None
 
-    def take(self, into: list[int]) -> int:
-        """Take the next block; answers its size."""
+    def take(self) -> int:
+        """Take the next block."""
         block = self._order[self._at]
         self._at += 1
-        into.append(block)
-        return int(self._size[block])
+        return block
 
 
 def _key(source: Source, look: Look) -> int | None:

@@ -226,8 +226,9 @@ class Tally:
 
     def line_count(self, paths: Collection[str] | None = None) -> int:
         """How many lines these steps have (the run's own is the empty path); None: all."""
-        chosen = (one for path, one in self._kept.lines.items() if paths is None or path in paths)
-        return sum(count for executions in chosen for one in executions.values() for count in one.levels.values())
+        kept = self._kept.lines
+        chosen = kept.values() if paths is None else [kept[path] for path in paths if path in kept]
+        return sum(sum(one.levels.values()) for executions in chosen for one in executions.values())
 
     def level_count(self, levels: Collection[str]) -> int:
         """How many lines of these levels there are."""
