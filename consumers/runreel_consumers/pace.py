@@ -59,14 +59,26 @@ class Pace:
                 first event's.
         """
         self._began, self._held, self._start = time.monotonic(), 0.0, start
-        fast = self._speed == MAX_SPEED
+        if self._speed == MAX_SPEED:
+            yield from self._at_once(events)
+            return
         for event in events:
             if self._start is None:
                 self._start = event.time
-            due = 0.0 if fast else (event.time - self._start) / _MICROS / self._speed
-            while (self.paused or (due > 0 and due > self._elapsed())) and not self._stop.is_set():
+            due = (event.time - self._start) / _MICROS / self._speed
+            while (self.paused or due > self._elapsed()) and not self._stop.is_set():
                 self._rest(due)
             if self._stop.is_set():
+                return
+            yield event
+
+    def _at_once(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The same without a pace, where each look at a clock would be felt."""
+        going, stopped = self._going.is_set, self._stop.is_set
+        for event in events:
+            while not going() and not stopped():
+                self._rest(0.0)
+            if stopped():
                 return
             yield event
 
