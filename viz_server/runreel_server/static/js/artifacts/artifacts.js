@@ -10,7 +10,7 @@ import { ICONS, picturing } from "./pictures.js";
 /** @typedef {import("../core/types.js").Input} Input */
 
 const CARDS = new Set([...Object.keys(ICONS).filter((type) => type !== "Model"), "Table"]);
-const PAGE = 60, NEAR = 400; // artifacts; pixels
+const PAGE = 24, NEAR = 400; // artifacts; pixels
 
 /** What it is, and when it was made, which has room always. @param {Artifact} given */
 function says(given) {
@@ -45,14 +45,14 @@ export function artifacts(store, scheduler, choice, address) {
   const draw = () => {
     const outputs = Object.values(store.view.artifacts ?? {});
     const everything = Object.keys(store.live.artifacts ?? {}).length;
-    const order = outputs.map((one, n) => ({ one, n, at: micros(one.created) ?? 0 })).sort((a, b) => b.at - a.at || b.n - a.n).map((item) => item.one);
+    const order = outputs.map((one, n) => ({ one, n, at: one.created ?? "" })).sort((a, b) => (a.at === b.at ? b.n - a.n : a.at < b.at ? 1 : -1)).map((item) => item.one);
     const known = new Set(Array.from(type.options, (/** @type {HTMLOptionElement} */ option) => option.value));
     for (const wish of [kind, ...order.map((one) => one.type || "Artifact")]) {
       if (wish && !known.has(wish)) type.append(make("option", { value: wish }, name(wish)));
       known.add(wish);
     }
     type.value = kind;
-    const wanted = filter.value.trim().toLowerCase(), like = (/** @type {Artifact} */ one) => [one.name || one.id, one.type || "Artifact", stepName(one.step ?? "")].some((text) => text.toLowerCase().includes(wanted));
+    const wanted = filter.value.trim().toLowerCase(), like = (/** @type {Artifact} */ one) => !wanted || [one.name || one.id, one.type || "Artifact", stepName(one.step ?? "")].some((text) => text.toLowerCase().includes(wanted));
     const shown = scoped(order.filter((one) => (!kind || (one.type || "Artifact") === kind) && like(one)), (one) => choice.covers(one.step ?? ""));
     const users = usersOf(), elements = shown.slice(0, limit).map((one) => ({ one, card: cardOf(one, one.id, users) }));
     arrange(rows, elements.filter(({ one }) => !CARDS.has(one.type || "")).map(({ card }) => card));

@@ -11,6 +11,7 @@ import { BEGINS as TRACE, point } from "./trace.js";
 const BEGINS = /^Traceback \(most recent call last\):/m;
 const CHAINS = /^(?:During handling of the above exception|The above exception was the direct cause)/;
 const WIDTH = 1000, TALL = 12; // characters of a text, and lines of it, that are shown at first
+const STEP = 15, PLAIN = /^[ -~\n]*$/; // characters of a step's name that surely fit, and those that are as wide as any other
 export const ASKED = 8000; // characters that are asked for: most tracebacks, to their last line
 
 /**
@@ -79,16 +80,23 @@ export function content({ line, under, pieces, trace }, whole, open) {
   return { text: tall.slice(0, TALL).join("\n"), more: tall.length > TALL ? plural(tall.length - TALL, "more line") : "" };
 }
 
-/** @param {Row} row @param {{run: string, found: string, open: boolean, whole: string | undefined}} how */
-export function element(row, { run, found, open, whole }) {
+/**
+ * The element of a row, and how many characters wide its text must have for nothing of it to be cut.
+ * @param {Row} row
+ * @param {{run: string, found: string, open: boolean, whole: string | undefined}} how
+ */
+export function drawn(row, { run, found, open, whole }) {
   const { line } = row, place = placeOf(line), path = line.step ?? "", step = stepName(path), hidden = { tabindex: "-1" };
   const level = (row.trace ? "ERROR" : line.level || "INFO").toUpperCase(), { text, more } = content(row, whole, open);
   const made = parts(text).map((part) => make("span", { class: part.look }, ...marked(part.text, found)));
-  return make("li", { "data-level": level, "data-place": place, class: `${open ? "is-open" : ""}${row.trace || row.under.length ? " is-trace" : ""}` },
+  const said = level === "INFO" ? [] : [make("b", {}, level), " "];
+  const element = make("li", { "data-level": level, "data-place": place, class: `${open ? "is-open" : ""}${row.trace || row.under.length ? " is-trace" : ""}` },
     make("a", { ...hidden, class: "log-when", href: `/runs/${run}?line=${place}`, title: `${iso(line.time)}: copy a link to this line` }, make("time", {}, clock(line.time, 3))),
-    make("a", path && fits(path) ? { ...hidden, href: `/runs/${run}?step=${encodeURIComponent(path)}`, "data-log-step": path, title: step } : {}, step),
-    make("span", { class: "log-text" }, ...(level === "INFO" ? [] : [make("b", {}, level), " "]), ...made),
+    make("a", { ...(path && fits(path) ? { ...hidden, href: `/runs/${run}?step=${encodeURIComponent(path)}`, "data-log-step": path, title: step } : {}), class: step.length > STEP || !PLAIN.test(step) ? "clip" : "" }, step),
+    make("span", { class: "log-text" }, ...said, ...made),
     ...(more ? [make("button", { ...hidden, class: "log-more", "aria-expanded": String(open) }, more)] : []));
+  const plain = !more && PLAIN.test(text);
+  return { element, wide: plain ? text.split("\n").reduce((most, { length }) => Math.max(most, length), 0) + level.length + 1 : Infinity };
 }
 
 /** A text with what was searched for marked. @param {string} text @param {string} found */

@@ -1,12 +1,13 @@
 // What of the loaded lines is in the page: two screens of rows around what the reader looks at, which stays where it is.
 import { arrange } from "../core/dom.js";
 import { keyOf, placeOf } from "./lines.js";
-import { element, rows } from "./rows.js";
+import { drawn, rows } from "./rows.js";
 
 /** @typedef {import("./rows.js").Row} Row */
-/** @typedef {{row: Row, key: string, element: HTMLElement}} Made */
+/** @typedef {{row: Row, key: string, element: HTMLElement, wide: number}} Made */
 
 const LINE = 18, NEAR = 24; // pixels: a line, and how near to the end is at the end
+const BESIDE = 226, LETTER = 7.3; // pixels, at most: what stands beside a text, and one letter of it
 
 export class View {
   /**
@@ -67,7 +68,7 @@ export class View {
   /** Have the rows from `first` in the page, and what is in view where it is. */
   render() {
     const { list, screen, told } = this, held = this.following ? undefined : this.inside()[0];
-    const from = held && held.element.offsetTop - list.scrollTop;
+    const from = held && held.element.offsetTop - list.scrollTop, room = (list.clientWidth - BESIDE) / LETTER;
     if (this.stale) {
       const top = this.rows[this.first];
       this.take();
@@ -80,13 +81,14 @@ export class View {
     for (const row of this.rows.slice(this.first, this.first + size)) {
       const place = placeOf(row.line), open = this.open.has(place), found = told.found(), old = this.made.get(place);
       const key = [found, open, row.pieces.length, row.under.length].join();
-      next.set(place, old?.key === key ? old : { row, key, element: element(row, { run: told.run, found, open, whole: this.open.get(place) }) });
+      next.set(place, old?.key === key ? old : { row, key, ...drawn(row, { run: told.run, found, open, whole: this.open.get(place) }) });
     }
     this.made = next;
     arrange(this.body, Array.from(next.values(), (one) => one.element));
     for (const [place, one] of next) {
       one.element.classList.toggle("is-marked", place === this.marked);
       one.element.classList.toggle("is-here", place === this.current);
+      one.element.classList.toggle("is-cut", one.wide > room); // what clips costs the browser time in each frame: only what must does
     }
     const kept = held && next.get(placeOf(held.row.line));
     if (this.following) list.scrollTop = list.scrollHeight;
