@@ -42,6 +42,13 @@ def test_what_a_branch_skips_is_no_work_also_in_a_run_that_failed() -> None:
     assert head_of(state)["steps"] == "2 of 9 steps"
 
 
+def test_thousands_are_parted_in_both_numbers() -> None:
+    assert (
+        head_of(run({f"s{n}": step("SUCCEEDED" if n < 1_100 else "RUNNING") for n in range(1_200)}))["steps"]
+        == "1,100 of 1,200 steps"
+    )
+
+
 def test_where_nothing_tells_what_steps_come_no_share_is_said() -> None:
     """Not that of those that are known, which falls with each one that comes."""
     state = {**run({"a": step("SUCCEEDED"), "b": step("RUNNING", "a", eta=flights.at(900))}), "planned": False}

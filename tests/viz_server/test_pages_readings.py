@@ -114,6 +114,7 @@ def odd_states() -> list[Json]:
         {**base, "events": 7, "sessions": {"s": {"said": 4}, "t": {"said": 5, "host": "h"}, "u": {"said": None}}},
         {**base, "missing": [{"session": f"{n}" * 32, "from": n, "to": 2 * n} for n in range(25)]},
         {**base, "steps": {"only/inner": step, "only/other": step, "a": step, "a/b/c": step}},
+        {**base, "steps": {f"s{n}": step for n in range(1_001)}},
     ]
 
 

@@ -169,7 +169,9 @@ def head_reading(
         "share": share,
         "way": pieces,
         "percent": percent,
-        "steps": f"{good} of {text.plural(len(work), 'step')}{' so far' if more else ''}" if work else "no step yet",
+        "steps": f"{text.count(good)} of {text.plural(len(work), 'step')}{' so far' if more else ''}"
+        if work
+        else "no step yet",
         "planned": UNPLANNED if more else "",
         "tasks": text.plural(len(top), "step") + (f", {text.plural(tasks, 'task')}" if tasks > len(top) else ""),
         "elapsed": text.span(elapsed),

@@ -139,7 +139,7 @@ export function headReading(state, now, past = false, today = now) {
     tab: run === "RUNNING" ? (share === null ? "running" : text.percent(share)) : `${SIGNS[run] ?? "…"} ${word.toLowerCase()}`,
     icon: run === "RUNNING" ? going : ICONS[run] ?? "waiting",
     percent: share === null ? text.NOTHING : text.percent(share),
-    steps: work.length ? `${good} of ${text.plural(work.length, "step")}${open ? " so far" : ""}` : "no step yet",
+    steps: work.length ? `${text.count(good)} of ${text.plural(work.length, "step")}${open ? " so far" : ""}` : "no step yet",
     planned: open ? UNPLANNED : "",
     tasks: text.plural(top.length, "step") + (tasks > top.length ? `, ${text.plural(tasks, "task")}` : ""),
     elapsed: text.span(elapsed),

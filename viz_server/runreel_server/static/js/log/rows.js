@@ -11,7 +11,7 @@ import { BEGINS as TRACE, point } from "./trace.js";
 const BEGINS = /^Traceback \(most recent call last\):/m;
 const CHAINS = /^(?:During handling of the above exception|The above exception was the direct cause)/;
 const WIDTH = 1000, TALL = 12; // characters of a text, and lines of it, that are shown at first
-const STEP = 15, PLAIN = /^[ -~\n]*$/; // characters of a step's name that surely fit, and those that are as wide as any other
+const STEP = 14, PLAIN = /^[ -~\n]*$/; // characters of a step's name that surely fit, and those that are as wide as any other
 export const ASKED = 8000; // characters that are asked for: most tracebacks, to their last line
 
 /**
