@@ -12,6 +12,7 @@ from runreel.codec import encode
 from runreel.deadline import Deadline
 from runreel.errors import NotFound, SettingError
 from runreel.events import Event
+from runreel.ids import made_at
 from runreel.moments import moment_of
 from runreel.state import offsets_of
 from runreel.state.intervals import Intervals
@@ -181,15 +182,6 @@ class Replay:
 def _with(first: Event, rest: Iterator[Event]) -> Iterator[Event]:
     yield first
     yield from rest
-
-
-def made_at(run: str) -> int:
-    """When an id was made, microseconds since 1970; 0: it does not tell."""
-    digits = run.replace("-", "")
-    try:
-        return int(digits[:12], 16) * 1000 if len(digits) == 32 and digits[12] == "7" else 0
-    except ValueError:
-        return 0
 
 
 def moment(option: str, text: str, first: int, last: int) -> int:

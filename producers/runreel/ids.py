@@ -26,6 +26,15 @@ def new_run() -> str:
     return str(uuid.UUID(int=number))
 
 
+def made_at(run: str) -> int:
+    """When a run's id was made, microseconds since 1970; 0: it does not tell."""
+    digits = run.replace("-", "")
+    try:
+        return int(digits[:12], 16) * 1000 if len(digits) == 32 and digits[12] == "7" else 0
+    except ValueError:
+        return 0
+
+
 def new_session() -> str:
     """A session's id: 128 random bits, in hex. Never derived from time, pid or host."""
     return os.urandom(16).hex()

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -75,6 +76,14 @@ def test_what_is_no_moment_is_refused_in_one_line(client: FlaskClient, at: str) 
 def test_what_is_not_there_has_a_page_that_says_so(client: FlaskClient, address: str) -> None:
     html, _ = page(client, address, 404)
     assert "There is no" in html
+
+
+def test_a_run_that_has_just_begun_is_waited_for(client: FlaskClient, source: FlightsSource) -> None:
+    digits = f"{flights.moment(flights.NOW) // 1000:012x}70008000000000000000"  # a UUIDv7 of now
+    run, old = str(UUID(digits)), "0192f3c1-a7e2-7c31-9d1e-5a0c8f0b7d99"
+    answers = [client.get(f"/runs/{one}") for one in (run, old)]
+    assert [(one.status_code, one.headers.get("Refresh")) for one in answers] == [(404, "2"), (404, None)]
+    assert f"Nothing of run {run} has arrived yet" in answers[0].text
 
 
 def test_hostile_names_are_text(client: FlaskClient, source: FlightsSource) -> None:

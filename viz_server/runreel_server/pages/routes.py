@@ -12,6 +12,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from runreel.errors import NotFound
+from runreel.ids import made_at
 from runreel_server.pages import text
 from runreel_server.pages.artifact_page import artifact_context
 from runreel_server.pages.assets import Assets
@@ -28,6 +29,8 @@ _RUNNING, _FAILED = "50", "50"  # rows of each that home has at most
 SECTIONS = frozenset({"steps", "series", "artifacts", "sessions", "views"})
 """Parts of a state that are as large as the graph: a page of the past has those of then, the stream brings the rest."""
 _DAY = 86_400 * text.MICRO
+_YOUNG = 600 * text.MICRO  # a run whose id is no older may only be on its way here
+_AGAIN = 2  # seconds until its page is asked for anew
 _ROWS = 100
 
 
@@ -66,7 +69,7 @@ def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
 
     @pages.errorhandler(NotFound)
     def not_found(error: NotFound) -> Response:
-        return error_page(404, str(error) or "There is no such page")
+        return _missing(str(error), (request.view_args or {}).get("run", ""), clock())
 
     @pages.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
@@ -159,6 +162,15 @@ def error_page(status: int, message: str) -> Response:
     """A page with one line that says what is wrong, and a way back."""
     response = _page("error.html", status=status, message=message)
     response.status_code = status
+    return response
+
+
+def _missing(message: str, run: str, now: int) -> Response:
+    """What is not here; a run that has only just begun may be on its way, and its page looks again."""
+    if abs(now - made_at(run)) > _YOUNG:
+        return error_page(404, message or "There is no such page")
+    response = error_page(404, f"Nothing of run {run} has arrived yet. Its page opens by itself when something has.")
+    response.headers["Refresh"] = str(_AGAIN)
     return response
 
 
