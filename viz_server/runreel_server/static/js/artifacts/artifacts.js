@@ -10,7 +10,7 @@ import { ICONS, picturing } from "./pictures.js";
 /** @typedef {import("../core/types.js").Input} Input */
 
 const CARDS = new Set([...Object.keys(ICONS).filter((type) => type !== "Model"), "Table"]);
-const PAGE = 24, NEAR = 400; // artifacts; pixels
+const PAGE = Math.ceil(screen.height / 26), NEAR = 400; // artifacts: as many as can be in view; pixels
 
 /** What it is, and when it was made, which has room always. @param {Artifact} given */
 function says(given) {
