@@ -40,9 +40,21 @@ def test_of_very_many_artifacts_those_near_the_eye_are_in_the_page(
     expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
     expect(page.locator('[data-out="artifacts"]')).to_contain_text("1,01")
     cards = page.locator("#artifacts .artifact")
-    expect(cards).to_have_count(60)
+    expect(cards).to_have_count(35)  # rows of 26 pixels on a screen of 900
     page.locator("#artifacts .pane-body").evaluate("body => { body.scrollTop = body.scrollHeight; }")
-    expect(cards).to_have_count(120)
+    expect(cards).to_have_count(70)
+
+
+def test_the_first_artifacts_fill_their_region_on_a_tall_screen(
+    url: str, source: FlightsSource, new_page: Callable[..., Page]
+) -> None:
+    """Else it would never be scrolled, and the others never come."""
+    one = source.present["artifacts"]["a-clean"]
+    source.present["artifacts"] |= {f"more-{n}": {**one, "id": f"more-{n}", "type": "Dataset"} for n in range(MANY)}
+    page = new_page(viewport={"width": 1440, "height": 3000})
+    page.goto(f"{url}/runs/{flights.RUN}")
+    expect(page.locator(".wire")).to_have_attribute("data-wire", "ok")
+    assert page.locator("#artifacts .pane-body").evaluate("body => body.scrollHeight > body.clientHeight")
 
 
 def test_of_very_many_charts_those_near_the_eye_are_in_the_page(
