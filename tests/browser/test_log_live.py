@@ -258,6 +258,9 @@ def test_a_long_text_is_cut_says_so_and_is_shown_whole_when_asked(opened: Callab
     expect(more).to_have_text("less")
     whole = texts(page).first.text_content() or ""
     assert (len(whole), whole[0], whole[-1]) == (1_000_000, "x", "y")
+    texts(page).first.hover()
+    page.mouse.wheel(0, 5_000)
+    page.wait_for_function("document.querySelector('.log li .log-text').scrollTop > 0")
     more.click()
     expect(more).to_have_text("all 1,000,000 characters")
 
@@ -295,6 +298,7 @@ def test_an_unfolded_traceback_keeps_its_columns(opened: Callable[..., Page], ta
     tall = "one => Math.round(one.scrollHeight / parseFloat(getComputedStyle(one).lineHeight))"
     assert text.evaluate(tall) == len(lines)
     assert text.evaluate("one => one.scrollWidth > one.clientWidth"), "it scrolls in its place"
+    expect(text).to_have_css("overflow-x", "auto")
     if width > 390:
         page.get_by_role("button", name="Wrap long lines").click()
         assert text.evaluate(tall) > len(lines)
