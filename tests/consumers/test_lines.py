@@ -119,6 +119,18 @@ def test_a_slice_begins_at_a_line_or_at_a_moment(store: DirectoryStore) -> None:
         reader.lines(speaker.run, Span(at=place, since=0))
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_a_page_looks_at_about_the_lines_that_it_has(store: DirectoryStore, back: bool) -> None:
+    speaker = Speaker()
+    store_events(store, [speaker.lines(f"{n}.a", f"{n}.b") for n in range(500)], each=100)
+    span = Span(limit=10) if back else Span(since=0, limit=10)
+    found = Reader(store).lines(speaker.run, span)
+    assert len(found.lines) == 10
+    assert len(found.seen) <= 20
+    sought = Reader(store).lines(speaker.run, span, Match(regex="a$"))
+    assert len(sought.seen) > 20, "how many lines match nobody knows"
+
+
 @pytest.mark.parametrize("objects", [False, True])
 def test_long_texts_are_cut_where_that_is_asked_for_and_say_how_long_they_are(
     store: DirectoryStore, objects: bool
