@@ -55,6 +55,6 @@ def test_a_page_opened_before_the_runs_first_event_comes_by_itself(
         listening(server.services, stack)
         page = new_page()
         page.goto(f"{server.services.url}/runs/{run}")
-        expect(page.get_by_text("has arrived yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="Not here yet")).to_be_visible()
         server.tell([voice.open(), voice.say(ev.RUN_STARTED, ev.RunStarted(pipeline="punctual"))])
         expect(page).to_have_title(re.compile("punctual"))

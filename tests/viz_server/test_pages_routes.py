@@ -83,7 +83,8 @@ def test_a_run_that_has_just_begun_is_waited_for(client: FlaskClient, source: Fl
     run, old = str(UUID(digits)), "0192f3c1-a7e2-7c31-9d1e-5a0c8f0b7d99"
     answers = [client.get(f"/runs/{one}") for one in (run, old)]
     assert [(one.status_code, one.headers.get("Refresh")) for one in answers] == [(404, "2"), (404, None)]
-    assert f"Nothing of run {run} has arrived yet" in answers[0].text
+    assert f"Nothing of run {run} has arrived so far" in answers[0].text
+    assert ["Not here yet" in one.text for one in answers] == [True, False]
 
 
 def test_hostile_names_are_text(client: FlaskClient, source: FlightsSource) -> None:

@@ -158,9 +158,9 @@ def _pages(source: Source, assets: Assets, clock: Clock) -> Blueprint:
     return pages
 
 
-def error_page(status: int, message: str) -> Response:
-    """A page with one line that says what is wrong, and a way back."""
-    response = _page("error.html", status=status, message=message)
+def error_page(status: int, message: str, *, coming: bool = False) -> Response:
+    """A page with one line that says what is wrong, and a way back; `coming`: what is wanted may be on its way."""
+    response = _page("error.html", status=status, message=message, coming=coming)
     response.status_code = status
     return response
 
@@ -169,7 +169,8 @@ def _missing(message: str, run: str, now: int) -> Response:
     """What is not here; a run that has only just begun may be on its way, and its page looks again."""
     if abs(now - made_at(run)) > _YOUNG:
         return error_page(404, message or "There is no such page")
-    response = error_page(404, f"Nothing of run {run} has arrived yet. Its page opens by itself when something has.")
+    said = f"Nothing of run {run} has arrived so far. Its page opens by itself when something has."
+    response = error_page(404, said, coming=True)
     response.headers["Refresh"] = str(_AGAIN)
     return response
 
